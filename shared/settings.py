@@ -1,0 +1,111 @@
+"""What a process takes from the environment, in sections. The only reader of `os.environ`.
+
+Each variable is `APICONNECT_<NAME>`; `APICONNECT_<NAME>_FILE` names a file that holds the value instead (docker secrets).
+A missing one stops the process with its name.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+PREFIX = "APICONNECT_"
+
+
+class SettingsMissing(SystemExit):
+    """The environment does not hold what the process needs; the text names each variable and the reason."""
+
+
+class _FileVariants(PydanticBaseSettingsSource):
+    """Reads `<NAME>_FILE` variables."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        path = os.environ.get(f"{PREFIX}{field_name.upper()}_FILE")
+        return (Path(path).read_text("utf-8").strip() if path else None), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        found = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
+        return {name: value for name, value in found.items() if value is not None}
+
+
+class Section(BaseSettings):
+    """A group of settings that several services share."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True, hide_input_in_errors=True)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, _FileVariants(settings_cls)
+
+    @classmethod
+    def read(cls) -> Self:
+        """The section from the environment. Raises SettingsMissing, naming each variable that is absent or wrong."""
+        try:
+            return cls()
+        except ValidationError as error:
+            lines = [
+                f"{PREFIX}{'.'.join(str(part) for part in fault['loc']).upper()} (or …_FILE): {fault['msg']}"
+                for fault in error.errors(include_input=False, include_url=False)
+            ]
+            raise SettingsMissing("settings: " + "; ".join(lines)) from None
+
+
+class DatabaseSettings(Section):
+    """PostgreSQL."""
+
+    database_url: SecretStr = Field(description="postgresql://user:password@host:5432/name?sslmode=…")
+    database_connections: int = Field(default=8, ge=1, le=200)
+
+
+class BrokerSettings(Section):
+    """RabbitMQ."""
+
+    rabbitmq_url: SecretStr = Field(description="amqp://user:password@host:5672/vhost, or amqps://")
+    rabbitmq_ca_file: str | None = Field(default=None, description="CA of an amqps:// broker")
+
+
+class SealingSettings(Section):
+    """Keys that seal secrets at rest."""
+
+    sealing_keys: SecretStr = Field(
+        description="`id:base64 of 32 bytes`, comma-separated; the first seals, all of them open (rotation)"
+    )
+
+
+class ProviderSettings(Section):
+    """How the providers' APIs are reached."""
+
+    provider_ca_file: str | None = Field(default=None, description="CA bundle for provider hosts; default: certifi's")
+    provider_connect_timeout: float = Field(default=10.0, gt=0)
+    provider_read_timeout: float = Field(default=60.0, gt=0)
+
+
+class TelemetrySettings(Section):
+    """Logs and metrics."""
+
+    log_level: str = Field(default="INFO")
+    log_format: str = Field(default="json", pattern="^(json|text)$")
+    metrics_port: int = Field(default=0, ge=0, le=65535, description="Prometheus /metrics; 0: none")
+
+
+def instance_name() -> str:
+    """Names this process for leases, heartbeats and consumer tags: host and process id."""
+    return f"{socket.gethostname()}-{os.getpid()}"
+
+
+def secret_from_environment(name: str) -> str | None:
+    """The value of a variable that an operator's document names for a secret; None if it is not set."""
+    return os.environ.get(name)

@@ -1,0 +1,103 @@
+"""API keys as the services use them. How they get in is `provisioning`'s."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import timedelta
+
+from psycopg.types.json import Jsonb
+
+from shared.domain.api_keys import ApiKey, Endpoints
+from shared.domain.errors import Diagnosis
+from shared.domain.mailboxes import Capability, Provider
+from shared.storage.database import Connection
+from shared.storage.sealing import Sealer
+
+
+def belongs_to(uid: str) -> str:
+    """What a key's sealed secret is bound to."""
+    return f"api_key:{uid}"
+
+
+def load(connection: Connection, sealer: Sealer, api_key_id: int) -> ApiKey:
+    """A key with its secret in the clear. Raises SealBroken; KeyError if there is no such key."""
+    row = connection.execute(
+        """
+        select id, uid, customer_id, provider, name, credential, authority_url, api_url, tenant_id, client_id,
+               service_account_email, private_key_id, secret_sealed, secret_expires_on
+        from api_keys where id = %s
+        """,
+        (api_key_id,),
+    ).fetchone()
+    if row is None:
+        raise KeyError(f"api key {api_key_id}")
+    provider = Provider(row[3])
+    secret = sealer.open(bytes(row[12]), belongs_to(row[1])).decode()
+    return ApiKey(
+        api_key_id=row[0],
+        uid=row[1],
+        customer_id=row[2],
+        provider=provider,
+        name=row[4],
+        credential=row[5],
+        endpoints=Endpoints(row[6], row[7]),
+        tenant_id=row[8],
+        client_id=row[9],
+        client_secret=secret if provider is Provider.MICROSOFT else "",
+        service_account_email=row[10],
+        private_key=secret if provider is Provider.GOOGLE else "",
+        private_key_id=row[11],
+        secret_expires_on=row[13],
+    )
+
+
+def refused(connection: Connection, api_key_id: int, diagnosis: Diagnosis, retry_in: timedelta) -> None:
+    """The provider refuses the key itself: recorded, tried again after `retry_in`."""
+    connection.execute(
+        """
+        update api_keys set failure = %s, failed_at = coalesce(failed_at, now()), retry_at = now() + %s where id = %s
+        """,
+        (Jsonb(asdict(diagnosis)), retry_in, api_key_id),
+    )
+
+
+def accepted(connection: Connection, api_key_id: int) -> None:
+    """The key works (again)."""
+    connection.execute(
+        "update api_keys set failure = null, failed_at = null, retry_at = null where id = %s and failure is not null",
+        (api_key_id,),
+    )
+
+
+def capabilities(connection: Connection, api_key_id: int, domain: str, fresh: timedelta) -> dict[Capability, bool]:
+    """What is known of a key in a domain: granted or not, as far as it was checked within `fresh`."""
+    rows = connection.execute(
+        """
+        select capability, granted from key_capabilities
+        where api_key_id = %s and domain = %s and checked_at > now() - %s
+        """,
+        (api_key_id, domain, fresh),
+    )
+    return {Capability(row[0]): row[1] for row in rows}
+
+
+def record_capability(
+    connection: Connection,
+    api_key_id: int,
+    domain: str,
+    capability: Capability,
+    *,
+    granted: bool,
+    scopes: str,
+    code: str,
+) -> None:
+    """The result of one probe. `code`: the provider's, when refused."""
+    connection.execute(
+        """
+        insert into key_capabilities (api_key_id, domain, capability, granted, scopes, code)
+        values (%s, %s, %s, %s, %s, %s)
+        on conflict (api_key_id, domain, capability) do update
+        set granted = excluded.granted, scopes = excluded.scopes, code = excluded.code, checked_at = now()
+        """,
+        (api_key_id, domain, capability, granted, scopes, code),
+    )

@@ -1,0 +1,87 @@
+"""Logs (JSON, an event name and fields) and counters. No secret and no mail body is ever a field."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any, Final
+
+import structlog
+from prometheus_client import Counter, Gauge, Histogram, start_http_server
+
+log: Final[structlog.stdlib.BoundLogger] = structlog.get_logger()
+
+# A last line of defence behind "never log a secret": whatever looks like one is cut out of a log line.
+_SECRETS: Final = re.compile(
+    r"(eyJ[\w-]{8,}\.[\w-]+\.[\w-]*|ya29\.[\w.-]+|-----BEGIN[^-]+KEY-----.*?(?:-----END[^-]+KEY-----|$)"
+    r"|(?<=Bearer )\S+|(?<=client_secret=)[^&\s]+|(?<=://)[^/\s:@]+:[^/\s@]+(?=@))",
+    re.DOTALL,
+)
+
+API_CALLS = Counter("apiconnect_api_calls_total", "Calls to a provider", ["provider", "operation", "status"])
+API_SECONDS = Histogram("apiconnect_api_call_seconds", "Time of a provider's answer", ["provider", "operation"])
+MAILS_FETCHED = Counter("apiconnect_mails_fetched_total", "Mails taken out of mailboxes", ["provider"])
+MAILS_DISPOSED = Counter("apiconnect_mails_disposed_total", "Mails tidied away", ["provider", "disposal"])
+MAILS_CLASSIFIED = Counter("apiconnect_mails_classified_total", "Mails classified", ["bounce_class", "tier"])
+BOUNCES_LOGGED = Counter("apiconnect_bounces_logged_total", "Rows in the bounce log", ["effect"])
+TOKENS_REFRESHED = Counter("apiconnect_token_refreshes_total", "Token refreshes", ["provider", "result"])
+POLLS = Counter("apiconnect_polls_total", "Polls by how they ended", ["provider", "result"])
+SWEPT = Counter("apiconnect_swept_total", "Rows that a sweep published again", ["what"])
+DUE_MAILBOXES = Gauge("apiconnect_due_mailboxes", "Mailboxes that were due at the last tick")
+
+
+def redact(text: str) -> str:
+    """`text` with everything that looks like a token, key, or password in a URL replaced by `[secret]`."""
+    return _SECRETS.sub("[secret]", text)
+
+
+def _redact_event(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    for field, value in event.items():
+        if isinstance(value, str):
+            event[field] = redact(value)
+    return event
+
+
+def configure(service: str, *, level: str = "INFO", form: str = "json", metrics_port: int = 0) -> None:
+    """Sets up logging for this process and, if `metrics_port` is not 0, serves /metrics on it."""
+    renderer: Any = (
+        structlog.processors.JSONRenderer()
+        if form == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    shared_processors: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        _redact_event,
+    ]
+    structlog.configure(
+        processors=[*shared_processors, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared_processors,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    for noisy in ("apscheduler", "urllib3", "amqp", "kombu", "msal", "google"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    structlog.contextvars.bind_contextvars(service=service)
+    if metrics_port:
+        start_http_server(metrics_port)
+
+
+def observe_api_call(provider: str, operation: str, status: int, seconds: float) -> None:
+    """Counts one call to a provider. status: HTTP status, 0 when no answer came."""
+    API_CALLS.labels(provider, operation, str(status)).inc()
+    API_SECONDS.labels(provider, operation).observe(seconds)
