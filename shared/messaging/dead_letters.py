@@ -1,0 +1,107 @@
+"""Parking what can't be handled, and bringing it back. The row in PostgreSQL is what people see and replay; the copy in the
+`<queue>.dead` queue is for who looks at the broker."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from contextlib import closing, suppress
+from uuid import NAMESPACE_OID, UUID, uuid5
+
+from shared.domain.errors import ApiConnectError
+from shared.messaging.broker import ATTEMPT, PARKED, Broker, Delivery, Outgoing, Publisher
+from shared.messaging.topology import dead_queue, work_queues
+from shared.storage import dead_letters
+from shared.storage.database import Database
+from shared.storage.dead_letters import Parked
+
+_TYPE_LENGTH = 60  # as a property it has 255 bytes at most, four for each character
+
+
+class NoSuchDeadLetter(ApiConnectError):
+    """No row has this id."""
+
+
+def park(
+    database: Database, publisher: Publisher, queue: str, delivery: Delivery, message_id: UUID | None, reason: str
+) -> None:
+    """A row, committed, then a copy in `<queue>.dead`. Twice the same makes one row. Raises BrokerOrDatabaseDown."""
+    letter = _letter(queue, delivery, message_id, reason)
+    with database.transaction() as connection:
+        dead_letters.park(connection, [letter])
+    copy_id = message_id or uuid5(NAMESPACE_OID, letter.message_key)
+    headers: dict[str, str | int | float] = {ATTEMPT: delivery.attempt, PARKED: "row", "reason": letter.reason[:500]}
+    publisher.publish_to(dead_queue(queue), [Outgoing(copy_id, letter.type, delivery.payload, headers)])
+
+
+def replay(publisher: Publisher, database: Database, dead_letter_id: int) -> str:
+    """Publishes the letter's payload again to its queue, as a first try, and marks the row; returns the queue.
+
+    The row is marked only if the broker confirmed. Replaying a replayed one sends it once more: its message id is the
+    same, so an inbox knows it. Raises NoSuchDeadLetter, BrokerOrDatabaseDown.
+    """
+    with database.transaction() as connection:
+        letter = dead_letters.one(connection, dead_letter_id)
+        if letter is None:
+            raise NoSuchDeadLetter(f"there is no dead letter {dead_letter_id}")
+        message_id = letter.message_id or uuid5(NAMESPACE_OID, str(letter.dead_letter_id))
+        publisher.publish_to(letter.queue, [Outgoing(message_id, letter.type, letter.payload)])
+        dead_letters.mark_replayed(connection, dead_letter_id)
+    return letter.queue
+
+
+def collect(broker: Broker, database: Database, limit: int = 200) -> int:
+    """Empties the `.dead` queues into rows, at most `limit` per queue; returns how many rows were new to PostgreSQL's side.
+
+    What the broker parked by itself (the delivery limit) has no row yet. Copies of parked rows are only taken away: if
+    their row was replayed meanwhile, a second row would bring them back. Raises BrokerOrDatabaseDown.
+    """
+    depths = broker.depths()
+    return sum(_collect_one(broker, database, queue, limit) for queue in work_queues() if depths.get(dead_queue(queue)))
+
+
+def _collect_one(broker: Broker, database: Database, queue: str, limit: int) -> int:
+    with closing(broker.subscribe(dead_queue(queue), limit, "dead-letter-collector")) as subscription:
+        found = subscription.receive(limit, 2.0)
+        reason = "the broker's delivery limit: it was redelivered too often, each time its consumer was lost"
+        fresh = [_letter(queue, delivery, None, reason) for delivery in found if PARKED not in delivery.headers]
+        with database.transaction() as connection:
+            dead_letters.park(connection, fresh)
+        subscription.ack(found)
+    return len(fresh)
+
+
+def _letter(queue: str, delivery: Delivery, message_id: UUID | None, reason: str) -> Parked:
+    if message_id is None:
+        with suppress(ValueError):
+            message_id = UUID(delivery.message_id or "")
+    return Parked(
+        queue=queue,
+        message_key=hashlib.sha256(queue.encode() + b"\0" + delivery.payload).hexdigest(),
+        message_id=message_id,
+        type=_type_of(delivery),
+        reason=_storable(reason),
+        attempts=delivery.attempt,
+        payload=delivery.payload,
+        headers={
+            _storable(str(key)): _storable(str(value))
+            for key, value in delivery.headers.items()
+            if not isinstance(value, list | dict)
+        },
+    )
+
+
+def _type_of(delivery: Delivery) -> str:
+    """The property, else what the payload says, else `unknown`."""
+    if delivery.type:
+        return _storable(delivery.type)[:_TYPE_LENGTH]
+    with suppress(ValueError):
+        said = json.loads(delivery.payload)
+        if isinstance(said, dict) and isinstance(said.get("type"), str):
+            return _storable(said["type"])[:_TYPE_LENGTH]
+    return "unknown"
+
+
+def _storable(text: str) -> str:
+    """PostgreSQL takes neither NUL nor half of a surrogate pair; a hostile message may hold both."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "\ufffd")

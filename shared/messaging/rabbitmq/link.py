@@ -1,0 +1,127 @@
+"""One connection to RabbitMQ, and what is declared over it. After any error it is dropped, never repaired."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any
+
+from kombu.connection import Connection
+from kombu.transport.pyamqp import Transport
+
+from shared.domain.errors import ApiConnectError
+from shared.messaging import topology
+
+# What the client raises when the broker is away, closes the channel, or does not answer in time.
+ERRORS: tuple[type[Exception], ...] = (*Transport.connection_errors, *Transport.channel_errors)
+
+_NOT_FOUND = 404
+_PRECONDITION_FAILED = 406
+
+_connection: Callable[..., Any] = Connection  # the client library has no types
+
+
+class TopologyConflict(ApiConnectError):
+    """The broker has a queue or exchange of this name with other properties: a person must remove or migrate it."""
+
+
+class Link:
+    """One connection with one channel. Not thread-safe."""
+
+    def __init__(
+        self, url: str, ca_file: str | None, heartbeat_seconds: float, timeout_seconds: float, name: str
+    ) -> None:
+        self._url = url
+        # No server_hostname: the client takes the URL's host, for SNI and for checking the certificate.
+        tls = {"cert_reqs": ssl.CERT_REQUIRED, "ca_certs": ca_file, "server_hostname": None}
+        self._ssl = tls if url.startswith("amqps:") else False
+        self._heartbeat_seconds = heartbeat_seconds
+        self._timeout_seconds = timeout_seconds
+        self._name = name
+        self._beat_at = 0.0
+        self._connection: Any = None
+        self.amqp: Any = None  # the client's connection
+        self.channel: Any = None
+
+    def open(self) -> None:
+        """Connects and opens a channel. Raises one of ERRORS."""
+        self._connection = _connection(
+            self._url,
+            ssl=self._ssl,
+            heartbeat=self._heartbeat_seconds,
+            connect_timeout=5.0,
+            transport_options={
+                # Without these a frozen broker blocks a read or a write without limit.
+                "read_timeout": self._timeout_seconds,
+                "write_timeout": self._timeout_seconds,
+                "client_properties": {"connection_name": self._name},
+            },
+        )
+        try:
+            # Not `.connection`: that would try twice, two seconds apart.
+            self.amqp = self._connection.transport.establish_connection()
+            # Else the client looks for a "blocked" notice before each publish; the confirm time-out says the same.
+            self.amqp.client_properties.get("capabilities", {})["connection.blocked"] = False
+            self.channel = self.amqp.channel()
+            self.channel.auto_decode = False
+        except BaseException:
+            self.drop()
+            raise
+
+    def beat(self) -> None:
+        """Sends a heartbeat if one is due and notices missing ones. Cheap; call it often."""
+        now = time.monotonic()
+        if now - self._beat_at > self._heartbeat_seconds / 4:
+            self._beat_at = now
+            self.amqp.heartbeat_tick(rate=2)
+
+    def drop(self) -> None:
+        """Closes the socket without a word."""
+        amqp, self.amqp, self.channel = self.amqp, None, None
+        connection, self._connection = self._connection, None
+        with suppress(*ERRORS, AttributeError):  # the client may stumble over its own half-closed state
+            if amqp is not None:
+                amqp.collect()
+            if connection is not None:
+                connection.release()
+
+    def close(self) -> None:
+        """Says goodbye, so that the broker puts open deliveries back at once."""
+        with suppress(*ERRORS, AttributeError):
+            if self.amqp is not None:
+                self.amqp.close()
+        self.drop()
+
+
+def declare(channel: Any, tiers: Mapping[str, float]) -> None:
+    """Everything of topology.py, idempotently. Raises TopologyConflict and ERRORS."""
+    name = ""
+    try:
+        name = topology.EXCHANGE
+        channel.exchange_declare(name, "topic", durable=True, auto_delete=False)
+        for tier in tiers:
+            name = topology.retry_exchange(tier)
+            channel.exchange_declare(name, "fanout", durable=True, auto_delete=False)
+        for queue, arguments in topology.queue_arguments(tiers).items():
+            name = queue
+            channel.queue_declare(queue, durable=True, auto_delete=False, arguments=arguments)
+        for route in topology.ROUTES:
+            channel.queue_bind(route.queue, topology.EXCHANGE, route.message.type)
+        for tier in tiers:
+            channel.queue_bind(topology.retry_queue(tier), topology.retry_exchange(tier))
+    except Transport.channel_errors as error:
+        if getattr(error, "reply_code", None) == _PRECONDITION_FAILED:
+            raise TopologyConflict(f"{name}: {getattr(error, 'reply_text', error)}") from error
+        raise
+
+
+def depth(channel: Any, queue: str) -> int:
+    """Messages ready in `queue`, 0 if it does not exist. Raises ERRORS."""
+    try:
+        return int(channel.queue_declare(queue, passive=True).message_count)
+    except Transport.channel_errors as error:
+        if getattr(error, "reply_code", None) == _NOT_FOUND:
+            return 0  # the client has opened the channel again
+        raise

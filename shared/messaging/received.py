@@ -1,0 +1,53 @@
+"""A delivery turned into a message of the expected class, or the reason why it is none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+from uuid import UUID
+
+from pydantic import ValidationError
+
+from shared.contracts.envelope import Body, Envelope
+from shared.domain.errors import ApiConnectError
+from shared.messaging.broker import Delivery
+
+Message = TypeVar("Message", bound=Body)
+
+
+@dataclass(frozen=True, slots=True)
+class Received(Generic[Message]):
+    """A message for a handler. attempt: which try this is, from 1."""
+
+    body: Message
+    message_id: UUID
+    correlation_id: UUID
+    attempt: int
+
+
+class NotOurMessage(ApiConnectError):
+    """Does not fit its schema. The text names field and cause, never the value."""
+
+
+def decode(delivery: Delivery, message: type[Message]) -> Received[Message]:
+    """The message in `delivery`. Decided by the envelope's `type`, not by a routing key. Raises NotOurMessage."""
+    try:
+        envelope = Envelope.model_validate_json(delivery.payload)
+    except ValidationError as error:
+        raise NotOurMessage(_reason(error, "")) from None
+    if envelope.type != message.type:
+        raise NotOurMessage(f"type: {envelope.type!r} does not belong here, expected {message.type!r}")
+    if envelope.version != message.version:
+        raise NotOurMessage(f"version: {envelope.version} of {message.type} is not known, expected {message.version}")
+    try:
+        body = message.model_validate(envelope.body)
+    except ValidationError as error:
+        raise NotOurMessage(_reason(error, "body.")) from None
+    return Received(body, envelope.message_id, envelope.correlation_id, delivery.attempt)
+
+
+def _reason(error: ValidationError, prefix: str) -> str:
+    """`field: cause` of up to five problems, without the offending values."""
+    problems = error.errors(include_url=False, include_context=False, include_input=False)
+    named = [f"{prefix}{'.'.join(str(part) for part in p['loc']) or 'payload'}: {p['msg']}" for p in problems[:5]]
+    return "; ".join(named)
