@@ -1,0 +1,259 @@
+"""The way to a mailbox: a provider client that holds a fresh token and draws on the mailbox's budget.
+
+Whoever opens a mailbox (fetcher, later the sender) does it here, so that tokens are refreshed once, and limits are kept once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from threading import get_ident
+
+from shared.domain.api_keys import ApiKey
+from shared.domain.errors import CredentialsRejected, Permanent, Temporary
+from shared.domain.mailboxes import Capability, Provider, domain_of
+from shared.domain.tokens import AccessToken, TokenSubject, needs_refresh
+from shared.providers.pacing import PacedBudget, Reservation
+from shared.providers.provider import Mailbox, ProviderRecord
+from shared.storage import api_keys, budgets, tokens
+from shared.storage.database import Database
+from shared.storage.sealing import Sealer
+from shared.storage.tokens import TokenRow
+from shared.telemetry import TOKENS_REFRESHED
+
+_LEASE = timedelta(seconds=60)
+_RETRY_BROKEN = timedelta(hours=1)
+_RETRY_TEMPORARY = timedelta(seconds=30)
+_RECHECK_DENIED = timedelta(hours=24)
+# What a provider says when the credential is good but one of the scopes is not given to it.
+_SCOPE_DENIED = frozenset({"unauthorized_client", "invalid_scope"})
+
+
+@dataclass(frozen=True, slots=True)
+class OpenMailbox:
+    """A mailbox that is ready for use. granted: what its token may do; empty means that the token does not say."""
+
+    mailbox: Mailbox
+    key: ApiKey
+    record: ProviderRecord
+    granted: frozenset[Capability]
+
+    def may(self, capability: Capability) -> bool:
+        """Whether to try: it is granted, or nobody knows."""
+        return not self.granted or capability in self.granted
+
+
+class Tokens:
+    """Fresh access tokens out of the shared table, each refreshed by one process at a time."""
+
+    def __init__(
+        self,
+        database: Database,
+        sealer: Sealer,
+        catalogue: Mapping[Provider, ProviderRecord],
+        holder: str,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """holder: names this process for refresh leases."""
+        self._database = database
+        self._sealer = sealer
+        self._catalogue = catalogue
+        self._holder = holder
+        self._sleep = sleep
+
+    def fresh(self, key: ApiKey, address: str, scopes: str, *, renew: bool = False) -> AccessToken:
+        """A token with ten minutes left, refreshed here and now if need be. renew: even if it looks fresh.
+
+        Raises CredentialsRejected, PermissionMissing, Throttled, ProviderUnavailable; what was refused within the hour is
+        not asked again.
+        """
+        record = self._catalogue[key.provider]
+        subject = record.token_subject(key, address, scopes)
+        with self._database.transaction() as connection:
+            row = tokens.use(connection, self._sealer, subject, key.api_key_id)
+        if row.token is not None and not renew and not needs_refresh(row.expires_at, _now()):
+            return row.token
+        return self.refresh(row, key, address, renew=renew)
+
+    def refresh(self, row: TokenRow, key: ApiKey, address: str, *, renew: bool = False) -> AccessToken:
+        """Refreshes under the token's lease; if another process holds it, waits for that one's result."""
+        if row.retry_at is not None and row.retry_at > _now() and row.failure is not None:
+            raise CredentialsRejected(
+                f"token for {address}: {row.failure.cause}", row.failure, mailbox=address, call="token"
+            )
+        holder = f"{self._holder}-{get_ident()}"
+        for _ in range(40):
+            with self._database.transaction() as connection:
+                mine = tokens.take_lease(connection, row.token_id, holder, _LEASE)
+            if mine:
+                return self._acquire(row, key, address, holder, renew=renew)
+            if row.token is not None and not renew and not needs_refresh(row.expires_at, _now(), timedelta(minutes=1)):
+                return row.token  # still good for this work, and somebody is renewing it
+            self._sleep(0.25)
+            with self._database.transaction() as connection:
+                again = tokens.by_id(connection, self._sealer, row.token_id)
+            if again is None:
+                break
+            renew = renew and again.expires_at == row.expires_at
+            row = again
+            if row.token is not None and not renew and not needs_refresh(row.expires_at, _now()):
+                return row.token
+        raise Temporary(f"token for {address}: another process is refreshing it", retry_after=10)
+
+    def _acquire(self, row: TokenRow, key: ApiKey, address: str, holder: str, *, renew: bool) -> AccessToken:
+        """Asks the provider; no transaction is open meanwhile."""
+        with self._database.transaction() as connection:
+            current = tokens.by_id(connection, self._sealer, row.token_id)
+        if current is not None and current.token is not None and current.expires_at != row.expires_at:
+            self._give_back(row, holder, current.token)
+            return current.token  # refreshed between our look and our lease
+        try:
+            token = self._catalogue[key.provider].acquire_token(key, address, row.subject.scopes)
+        except Permanent as error:
+            TOKENS_REFRESHED.labels(key.provider, "refused").inc()
+            with self._database.transaction() as connection:
+                tokens.fail(connection, row.token_id, holder, error.diagnosis, _RETRY_BROKEN)
+            raise
+        except Exception:
+            TOKENS_REFRESHED.labels(key.provider, "failed").inc()
+            with self._database.transaction() as connection:
+                tokens.fail(connection, row.token_id, holder, None, _RETRY_TEMPORARY)
+            raise
+        TOKENS_REFRESHED.labels(key.provider, "refreshed").inc()
+        self._give_back(row, holder, token)
+        return token
+
+    def _give_back(self, row: TokenRow, holder: str, token: AccessToken) -> None:
+        with self._database.transaction() as connection:
+            tokens.store(connection, self._sealer, row.token_id, holder, token)
+
+
+class MailboxAccess:
+    """Opens mailboxes for one process."""
+
+    def __init__(
+        self, database: Database, sealer: Sealer, catalogue: Mapping[Provider, ProviderRecord], holder: str
+    ) -> None:
+        """holder: names this process for leases and budget slots."""
+        self.tokens = Tokens(database, sealer, catalogue, holder)
+        self._database = database
+        self._sealer = sealer
+        self._catalogue = catalogue
+        self._holder = holder
+
+    @contextmanager
+    def open(
+        self, api_key_id: int, address: str, wanted: Capability, *, patience: float = 30.0
+    ) -> Iterator[OpenMailbox]:
+        """A client for the mailbox `address` with the widest token up to `wanted` that the key is allowed.
+
+        Raises the errors of Tokens.fresh. patience: seconds that a call waits for the budget before it raises Throttled.
+        """
+        with self._database.transaction() as connection:
+            key = api_keys.load(connection, self._sealer, api_key_id)
+        record = self._catalogue[key.provider]
+        scopes, granted = self._scopes(record, key, address, wanted)
+        budget = self.budget(record, key, address, patience=patience)
+
+        def token(renew: bool) -> AccessToken:
+            return self.tokens.fresh(key, address, scopes, renew=renew)
+
+        try:
+            yield OpenMailbox(record.open_mailbox(key, address, token, budget), key, record, granted)
+        finally:
+            budget.close()
+
+    def budget(self, record: ProviderRecord, key: ApiKey, address: str, *, patience: float = 30.0) -> PacedBudget:
+        """This process's part of the mailbox's allowance. Close it at the end of the work."""
+        scope = record.budget_scope(key, address)
+        limits = record.limits
+        holder = f"{self._holder}-{get_ident()}"
+
+        def reserve(units: float, slots: int) -> Reservation:
+            with self._database.transaction() as connection:
+                found = budgets.reserve(
+                    connection,
+                    scope,
+                    holder,
+                    rate=limits.units_per_second,
+                    burst=limits.burst,
+                    slot_limit=limits.slots,
+                    units=units,
+                    slots=slots,
+                )
+            return Reservation(found.units, found.slots, found.retry_in, budgets.SLOT_SECONDS * 0.8)
+
+        def block(seconds: float) -> None:
+            with self._database.transaction() as connection:
+                budgets.block(connection, scope, seconds)
+
+        return PacedBudget(reserve, limits, block=block, patience_seconds=patience)
+
+    def _scopes(
+        self, record: ProviderRecord, key: ApiKey, address: str, wanted: Capability
+    ) -> tuple[str, frozenset[Capability]]:
+        """The widest scope set up to `wanted` that a token is given for, tried from the widest; what was denied within a
+        day is not tried again. Microsoft has one scope set, and the token says what was granted.
+        """
+        ladder = [c for c in (Capability.DELETE, Capability.MODIFY, Capability.READ) if _reach(c) <= _reach(wanted)]
+        with self._database.transaction() as connection:
+            known = api_keys.capabilities(connection, key.api_key_id, domain_of(address), _RECHECK_DENIED)
+        denied = {
+            scopes for c in ladder if c is not Capability.READ and known.get(c) is False for scopes in record.scopes[c]
+        }
+        refusal: Permanent | None = None
+        for capability in ladder:
+            for scopes in record.scopes[capability]:
+                if scopes in denied:
+                    continue
+                try:
+                    token = self.tokens.fresh(key, address, scopes)
+                except Permanent as error:
+                    if error.diagnosis.code not in _SCOPE_DENIED:
+                        raise
+                    refusal = error
+                    denied.add(scopes)
+                    continue
+                granted = record.granted(token, scopes)
+                self._note_granted(key, address, granted, known, scopes)
+                return scopes, granted
+            if refusal is not None and known.get(capability) is not False:
+                code = refusal.diagnosis.code
+                self._note(key, address, capability, granted=False, scopes=record.scopes[capability][0], code=code)
+        assert refusal is not None  # READ's own scope set is always tried
+        raise refusal
+
+    def _note_granted(
+        self,
+        key: ApiKey,
+        address: str,
+        granted: frozenset[Capability],
+        known: Mapping[Capability, bool],
+        scopes: str,
+    ) -> None:
+        for capability in granted:
+            if known.get(capability) is not True:
+                self._note(key, address, capability, granted=True, scopes=scopes, code="")
+
+    def _note(
+        self, key: ApiKey, address: str, capability: Capability, *, granted: bool, scopes: str, code: str
+    ) -> None:
+        with self._database.transaction() as connection:
+            api_keys.record_capability(
+                connection, key.api_key_id, domain_of(address), capability, granted=granted, scopes=scopes, code=code
+            )
+
+
+def _reach(capability: Capability) -> int:
+    return (Capability.READ, Capability.MODIFY, Capability.DELETE).index(capability)
+
+
+def _now() -> datetime:
+    return datetime.fromtimestamp(time.time(), UTC)
+
+
+__all__ = ["MailboxAccess", "OpenMailbox", "TokenSubject", "Tokens"]

@@ -1,0 +1,71 @@
+"""A mailbox's calls: each draws on the budget, carries the token, and is repeated once after a 401 with a renewed one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from shared.domain.errors import ApiConnectError, Temporary, Throttled
+from shared.providers.answers import Answer, Call
+from shared.providers.http import MAX_ANSWER_BYTES, Transport
+from shared.providers.provider import Budget, TokenSource
+
+Explain = Callable[[Answer], ApiConnectError]
+"""Turns an answer with a status of 400 or more into the error to raise."""
+
+
+class AuthorizedCalls:
+    """The requests of one mailbox at one provider. Safe to use from several threads."""
+
+    def __init__(
+        self, transport: Transport, provider: str, mailbox: str, tokens: TokenSource, budget: Budget, explain: Explain
+    ) -> None:
+        self._transport = transport
+        self._provider = provider
+        self._mailbox = mailbox
+        self._tokens = tokens
+        self._budget = budget
+        self._explain = explain
+
+    def __call__(
+        self,
+        operation: str,
+        method: str,
+        url: str,
+        *,
+        units: float,
+        slots: int = 1,
+        headers: Mapping[str, str] | None = None,
+        json_body: Mapping[str, Any] | None = None,
+        max_bytes: int = MAX_ANSWER_BYTES,
+        repeatable: bool = True,
+    ) -> Answer:
+        """One call that must succeed. Raises what the provider's error table says of a refusal."""
+        call = Call(self._provider, operation, self._mailbox)
+        sent = dict(headers or {})
+        body = None
+        if json_body is not None:
+            body = json.dumps(json_body).encode()
+            sent["Content-Type"] = "application/json"
+
+        def once(renew: bool) -> Answer:
+            sent["Authorization"] = f"Bearer {self._tokens(renew).value}"
+            with self._budget.spend(units, slots):
+                return self._transport.request(
+                    call, method, url, headers=sent, body=body, max_bytes=max_bytes, repeatable=repeatable
+                )
+
+        answer = once(renew=False)
+        if answer.status == 401:
+            answer = once(renew=True)
+        if answer.status >= 400:
+            error = self._explain(answer)
+            self.note_refusal(error)
+            raise error
+        return answer
+
+    def note_refusal(self, error: ApiConnectError) -> None:
+        """Tells the budget when the provider asked us to wait."""
+        if isinstance(error, Throttled) or (isinstance(error, Temporary) and error.retry_after is not None):
+            self._budget.refused(error.retry_after)

@@ -1,0 +1,1 @@
+"""Microsoft Graph: app-only access to mailboxes of one tenant, with a client secret."""

@@ -1,0 +1,88 @@
+"""What a key may do in a mailbox is found out step by step, and no mail is touched."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from shared.domain.errors import Throttled
+from shared.domain.mailboxes import Capability
+from shared.providers.probe import ProbeStep, StepState, probe
+from tests.integration.shared.providers.peers import READ_ONLY, GmailPeer, GraphPeer, Peer, Seen, a_raw_mail
+
+OK, FAILED, UNKNOWN = StepState.OK, StepState.FAILED, StepState.UNKNOWN
+_UP_TO_MODIFY = frozenset({Capability.READ, Capability.MODIFY})
+
+
+def probed(peer: Peer) -> dict[str, ProbeStep]:
+    steps = probe(
+        peer.record,
+        peer.key,
+        peer.address,
+        peer.budget(),
+        lambda scopes: peer.record.acquire_token(peer.key, peer.address, scopes),
+    )
+    return {step.name: step for step in steps}
+
+
+def states(peer: Peer) -> dict[str, StepState]:
+    return {name: step.state for name, step in probed(peer).items()}
+
+
+def test_a_key_that_may_do_everything_passes_every_step_and_changes_nothing(peer: Peer) -> None:
+    mail_id = peer.plant(a_raw_mail("one"))
+    assert states(peer) == {"token": OK, "list": OK, "read": OK, "modify": OK, "delete": OK}
+    assert peer.look(mail_id) == Seen("inbox", unread=True)
+
+
+def test_in_an_empty_mailbox_reading_is_not_proven(peer: Peer) -> None:
+    assert states(peer) == {"token": OK, "list": OK, "read": UNKNOWN, "modify": OK, "delete": OK}
+
+
+def test_a_key_that_may_only_read_is_told_what_is_missing(peer: Peer) -> None:
+    mail_id = peer.plant(a_raw_mail("one"))
+    peer.allow_only(READ_ONLY)
+    steps = probed(peer)
+    assert {name: step.state for name, step in steps.items()} == {
+        "token": OK,
+        "list": OK,
+        "read": OK,
+        "modify": FAILED,
+        "delete": FAILED,
+    }
+    for name in ("modify", "delete"):
+        diagnosis = steps[name].diagnosis
+        assert diagnosis is not None
+        assert diagnosis.fix
+    assert peer.look(mail_id) == Seen("inbox", unread=True)
+
+
+def test_google_may_allow_trash_and_not_deletion(gmail: GmailPeer) -> None:
+    gmail.plant(a_raw_mail("one"))
+    gmail.allow_only(_UP_TO_MODIFY)
+    steps = probed(gmail)
+    assert (steps["modify"].state, steps["delete"].state) == (OK, FAILED)
+    assert steps["modify"].scopes == "https://www.googleapis.com/auth/gmail.modify"
+
+
+def test_a_refused_key_is_one_failed_step(graph: GraphPeer) -> None:
+    graph.key = replace(graph.key, client_secret="wrong")
+    (step,) = probed(graph).values()
+    assert (step.name, step.state) == ("token", FAILED)
+    assert step.diagnosis is not None
+    assert step.diagnosis.code == "AADSTS7000215"
+
+
+def test_a_mailbox_without_a_licence_is_told_at_the_listing(graph: GraphPeer) -> None:
+    graph.control.register_mailbox("microsoft", graph.address, licensed=False)
+    steps = probed(graph)
+    assert (steps["token"].state, steps["list"].state) == (OK, FAILED)
+    assert steps["list"].diagnosis is not None
+    assert steps["list"].diagnosis.code == "MailboxNotEnabledForRESTAPI"
+
+
+@pytest.mark.parametrize("operation", ["token", "list_unread"])
+def test_a_throttle_proves_nothing_either_way(peer: Peer, operation: str) -> None:
+    peer.fail(operation, Throttled)
+    assert states(peer)["token" if operation == "token" else "list"] is UNKNOWN
