@@ -1,0 +1,1 @@
+"""The simulator on the wire: servers, certificates, routes of both providers and the control API."""

@@ -1,0 +1,78 @@
+"""Gmail's media uploads: uploadType media, multipart and resumable, all ending in messages.send.
+
+Source: developers.google.com/workspace/gmail/api/guides/uploads.
+"""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import json
+import re
+
+from services.simulator.core.answers import Answer
+from services.simulator.core.google_errors import gmail_refusal
+from services.simulator.http.gmail_changing import send_raw
+from services.simulator.http.gmail_context import Context
+
+LARGEST_BYTES = 36_700_160
+_RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)")
+
+
+def upload(context: Context) -> Answer:
+    """The mail as media, with or without JSON beside it, in one go or in pieces."""
+    request = context.request
+    if len(request.body) > LARGEST_BYTES:
+        raise gmail_refusal("uploadTooLarge")
+    kind = request.asked("uploadType") or request.headers.get("x-goog-upload-protocol", "")
+    if kind == "media":
+        return send_raw(context, request.body)
+    if kind == "multipart":
+        return _multipart(context)
+    if kind == "resumable":
+        return _continue(context) if request.asked("upload_id") else _begin(context)
+    raise gmail_refusal("invalidArgument", "Invalid uploadType")
+
+
+def _multipart(context: Context) -> Answer:
+    kind = context.request.headers.get("content-type", "").encode()
+    policy = email.policy.compat32.clone(linesep="\r\n")
+    outer = email.message_from_bytes(b"Content-Type: " + kind + b"\r\n\r\n" + context.request.body, policy=policy)
+    parts = outer.get_payload()
+    if not isinstance(parts, list) or len(parts) != 2:
+        raise gmail_refusal("invalidArgument", "Multipart body must have exactly two parts")
+    boundary = outer.get_boundary() or ""
+    # The mail is cut out of the body as it came: parsing and printing it again could change it.
+    pieces = re.split(rb"\r?\n?--" + re.escape(boundary.encode()) + rb"(?:--)?[ \t]*\r?\n?", context.request.body)
+    described, media = (_content(piece) for piece in [piece for piece in pieces if piece.strip()][:2])
+    thread = json.loads(described or b"{}").get("threadId") or ""
+    return send_raw(context, media, str(thread))
+
+
+def _content(piece: bytes) -> bytes:
+    found = re.search(rb"\r?\n\r?\n", piece)
+    return piece[found.end() :] if found else b""
+
+
+def _begin(context: Context) -> Answer:
+    request = context.request
+    upload_id = "AFiumC" + context.world.unique()
+    thread = str(context.json().get("threadId") or "") if request.body else ""
+    context.world.uploads[upload_id] = {"bytes": b"", "thread": thread, "mailbox": context.mailbox.address}
+    location = f"{request.base}{request.path}?uploadType=resumable&upload_id={upload_id}"
+    return Answer(200, b"", "", (("Location", location), ("X-GUploader-UploadID", upload_id)))
+
+
+def _continue(context: Context) -> Answer:
+    upload_id = context.request.asked("upload_id")
+    state = context.world.uploads.get(upload_id)
+    if state is None or state["mailbox"] != context.mailbox.address:
+        raise gmail_refusal("notFound")
+    given = _RANGE.match(context.request.headers.get("content-range", ""))
+    state["bytes"] += context.request.body
+    got = len(state["bytes"])
+    if (given and given[3] == "*") or (given and got < int(given[3])):
+        headers = (("Range", f"bytes=0-{got - 1}"),) if got else ()
+        return Answer(308, b"", "", headers)
+    del context.world.uploads[upload_id]
+    return send_raw(context, state["bytes"], state["thread"])
