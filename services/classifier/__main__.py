@@ -1,0 +1,33 @@
+"""Composition of the classifier. Start it with `apiconnect run classifier`."""
+
+from __future__ import annotations
+
+from services.classifier.handler.mail_fetched import MailFetchedHandler
+from services.classifier.handler.watched import WatchedClassifier
+from services.classifier.settings import ClassifierSettings, shipped_rules
+from shared.messaging.broker import Broker
+from shared.messaging.process import Service, run_service
+from shared.messaging.runner import BatchRunner
+from shared.messaging.unit import UnitFactory
+from shared.settings import instance_name
+from shared.storage.database import Database
+from shared.storage.sealing import Sealer
+
+
+def build(settings: ClassifierSettings, database: Database, broker: Broker) -> Service:
+    """The service over an open database and a broker."""
+    classifier = WatchedClassifier(settings.classifier_processes, settings.mail_seconds)
+    sealer = Sealer.parse(settings.sealing_keys.get_secret_value())
+    handler = MailFetchedHandler(database, sealer, classifier, shipped_rules().version)
+    units = UnitFactory(database, broker.publisher())
+    runner = BatchRunner(broker, units, handler, batch_size=settings.batch_size)
+    return Service("classifier", instance_name(), database, [runner], [classifier.close])
+
+
+def main() -> None:
+    """Runs the service until it is told to stop."""
+    run_service("classifier", ClassifierSettings.read(), build)
+
+
+if __name__ == "__main__":
+    main()

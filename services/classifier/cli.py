@@ -1,0 +1,118 @@
+"""The classifier's own commands: `classify` says what mails in files are, without a mailbox or a database."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from services.classifier.core.reading import classify as classify_mail
+from services.classifier.settings import shipped_rules
+from shared.domain.bounces import MailFinding
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.callback()
+def commands() -> None:
+    """Classify mails, look at rules."""
+
+
+@app.command()
+def classify(
+    files: Annotated[
+        list[str] | None, typer.Argument(help="Mails (RFC 5322), one per file.", show_default=False)
+    ] = None,
+    jsonl: Annotated[bool, typer.Option("--jsonl", help="One JSON object per file instead of a table.")] = False,
+    files_from: Annotated[
+        str | None, typer.Option(help="A list with a path per line; - reads it from standard input.")
+    ] = None,
+) -> None:
+    """Say what mails are: hard, soft, internal, feedback_loop or none, with recipients, codes, tier and rule."""
+    paths = [*(files or []), *(_listed(files_from) if files_from else [])]
+    if not paths:
+        raise typer.BadParameter("give files, or --files-from LIST")
+    missing = 0
+    table = Table("file", "class", "recipient", "status", "reply", "tier", "rule")
+    rules = shipped_rules()
+    for path in paths:
+        try:
+            raw = Path(path).read_bytes()
+        except OSError as error:
+            missing += 1
+            print(f"{path}: {error.strerror}", file=sys.stderr)
+            continue
+        finding = classify_mail(raw, rules)
+        if jsonl:
+            print(json.dumps(as_json(path, finding), ensure_ascii=False))
+        else:
+            for row in _rows(path, finding):
+                table.add_row(*row)
+    if not jsonl:
+        Console().print(table)
+    if missing:
+        raise typer.Exit(1)
+
+
+def as_json(path: str, finding: MailFinding) -> dict[str, Any]:
+    """One mail's finding in the shape of `--jsonl`.
+
+    `status`, `reply` and `diagnostic` are those of the recipient that decided.
+    """
+    leading = next((one for one in finding.recipients if one.bounce_class is finding.bounce_class), None)
+    return {
+        "file": path,
+        "class": finding.bounce_class.value,
+        "kind": finding.kind.value,
+        "recipients": [
+            {
+                "address": one.address,
+                "class": one.bounce_class.value,
+                "status": one.status,
+                "reply": one.reply,
+                "reason": one.reason,
+                "rule": one.rule,
+                "action": one.action,
+                "final_address": one.final_address,
+            }
+            for one in finding.recipients
+        ],
+        "status": leading.status if leading else None,
+        "reply": leading.reply if leading else None,
+        "diagnostic": leading.diagnostic if leading else None,
+        "tier": finding.tier,
+        "rule": finding.rule,
+        "rule_set": finding.rule_set,
+        "feedback_type": finding.feedback_type,
+        "references": [{"source": one.source.value, "value": one.value} for one in finding.references],
+        "truncated": finding.truncated,
+        "note": finding.note,
+    }
+
+
+def _rows(path: str, finding: MailFinding) -> Iterator[tuple[str, ...]]:
+    tier = str(finding.tier or "-")
+    if not finding.recipients:
+        what = f"{finding.bounce_class} ({finding.kind.value.replace('_', ' ')})"
+        yield path, what, finding.note or "-", "-", "-", tier, finding.rule or "-"
+    for one in finding.recipients:
+        name = one.address or "(redacted)"
+        yield path, str(one.bounce_class), name, one.status or "-", one.reply or "-", tier, one.rule
+
+
+def _listed(source: str) -> list[str]:
+    try:
+        text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
+    except OSError as error:
+        raise typer.BadParameter(f"{source}: {error.strerror}") from None
+    return [line for line in text.splitlines() if line.strip()]
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,175 @@
+"""The text of a report for people: whether it is one, whom it names, and what it quotes about each of them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from services.classifier.core.rule_book import RuleBook
+from shared.mail.headers import Headers, words
+from shared.mail.message_ids import RETURNED_KINDS
+from shared.mail.mime import Caps, Part, html_to_text
+
+NOTICE_LIMIT = 12_000  # characters of the notice that are read for signs, addresses and rules
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """The words of a report before the returned mail.
+
+    `rest`: what follows them in the same text (a quoted returned mail).
+    """
+
+    text: str
+    rest: str = ""
+
+
+def read_notice(root: Part, rules: RuleBook, caps: Caps) -> Notice:
+    """The first readable text of a mail, cut where the returned mail begins. Plain text is preferred over HTML."""
+    first_html: Part | None = None
+    texts: list[str] = []
+    for part in root.walk():
+        if part.kind in RETURNED_KINDS or part.kind == "message/delivery-status":
+            break
+        if part.kind == "text/plain" or (part.kind.startswith("text/") and part.kind != "text/html"):
+            texts.append(part.text(caps.text_bytes))
+            if texts[-1].strip():
+                break
+        elif part.kind == "text/html" and first_html is None:
+            first_html = part
+    text = "\n".join(texts)
+    if not text.strip() and first_html is not None:
+        text = html_to_text(first_html.text(caps.text_bytes))
+    if not text.strip() and root.body and not root.children:
+        text = root.text(caps.text_bytes) if root.kind.startswith("multipart/") else text
+    return _parted(text, rules)
+
+
+def _parted(text: str, rules: RuleBook) -> Notice:
+    head = text[:NOTICE_LIMIT]
+    found = rules.signs.returned.search(head.lower(), 1) if head else None
+    if found is None:
+        return Notice(head, text[NOTICE_LIMIT:])
+    return Notice(text[: found.start()], text[found.start() :])
+
+
+def is_report(headers: Headers, notice: Notice, has_returned: bool, rules: RuleBook) -> bool:
+    """Whether a mail without a report part reports a failure: a machine wrote it, and subject or opening say so.
+
+    One sign alone is not enough: people write about bounces, and machines write about other things.
+    """
+    if "x-failed-recipients" in headers:
+        return True
+    signs = rules.signs
+    subject = words(headers.get("subject")).lower()[:300]
+    sender = words(headers.get("from")).lower()[:300]
+    if not sender.strip() or is_null_path(headers) or signs.sender.search(sender):
+        if signs.subject.search(subject):
+            return True
+        return bool(signs.sender.search(sender) and signs.opening.search(notice.text[:3_000].lower()))
+    if has_returned and signs.automatic.search(sender):
+        return bool(signs.subject.search(subject) and signs.opening.search(notice.text[:3_000].lower()))
+    return bool(signs.list_server.search(sender) and signs.list_subject.search(subject))
+
+
+def is_null_path(headers: Headers) -> bool:
+    """A null reverse path (RFC 5321 §4.5.5):
+
+    the mark of every notification; some servers write a daemon's name instead.
+    """
+    path = headers.get("return-path").strip().lower()
+    return path in ("<>", "< >") or path.startswith(("<mailer-daemon", "mailer-daemon"))
+
+
+def addresses(headers: Headers, notice: Notice) -> list[str]:
+    """The recipients that a notice names, in order, each once.
+
+    Best are those the header names (X-Failed-Recipients), then those in a place where only recipients stand: a line of
+    their own, before a colon, after `RCPT TO`. Failing that the first one in the text. The sender and daemons are
+    left out.
+    """
+    named = _found(_FIND.findall(headers.get("x-failed-recipients")[:4_000]), frozenset())
+    if named:
+        return named
+    ours = frozenset(
+        _FIND.findall(" ".join(headers.get(name) for name in ("to", "from", "delivered-to", "cc")).lower()[:4_000])
+    )
+    text = notice.text
+    for places in (_PLACED, _TO_LINE):
+        placed = _found((one.group(1) for one in places.finditer(text)), ours)
+        if placed:
+            return placed[:200]
+    anywhere = _found(_FIND.findall(text), ours) or _found(_FIND.findall(text), frozenset())
+    return anywhere[:1]
+
+
+def texts_for(address: str, others: list[str], notice: Notice) -> tuple[str, ...]:
+    """What a notice quotes about one recipient, the most telling first:
+
+    servers' reply lines near it, then the words near it.
+    """
+    lines = notice.text.split("\n")
+    near = _near(address, [one for one in others if one != address], lines) if address else []
+    found = [" ".join(line for line in near if _SAID.search(line)), " ".join(near)]
+    if len(others) < 2 or not near:
+        found += [_said(lines), " ".join(lines)]
+    return tuple(text for text in found if text.strip())
+
+
+def _near(address: str, others: list[str], lines: list[str]) -> list[str]:
+    """The lines from a recipient's name to the next recipient's, or a dozen."""
+    kept: list[str] = []
+    left = 0
+    for line in lines:
+        lowered = line.lower()
+        if address in lowered:
+            left = 14
+        elif left and any(other in lowered for other in others):
+            left = 0
+        if left:
+            left -= 1
+            kept.append(line.strip())
+    return kept
+
+
+def _said(lines: list[str]) -> str:
+    """Reply lines with the line that continues each."""
+    kept: list[str] = []
+    for place, line in enumerate(lines):
+        if _SAID.search(line):
+            kept += [line.strip(), *(one.strip() for one in lines[place + 1 : place + 2])]
+    return " ".join(kept)
+
+
+def _found(candidates: object, ours: frozenset[str]) -> list[str]:
+    kept: dict[str, None] = {}
+    for candidate in candidates:  # type: ignore[attr-defined]
+        address = candidate.strip("'\".").lower()
+        if "@" in address and address not in ours and not _DAEMONS.match(address):
+            kept.setdefault(address)
+    return list(kept)
+
+
+_ADDRESS = r"[\w.+=/&%~#$!?^'*-]{1,64}@[\w-][\w.-]{0,200}\w"
+_FIND = re.compile(rf"(?<![\w.+=/-])({_ADDRESS})")
+# Where only recipients stand. The label may be any words that begin like one of a recipient's ("User mailbox exceeds …:").
+_LABEL = (
+    r"(?:failed |final |original )?recipient(?:s|\(s\))?:|(?:>>> )?rcpt to:|user:|e-?mail(?: address)?:|address:"
+    r"|(?:user|invalid|unknown|mailbox|delivery|target|failed)[^\n@:]{0,60}:"
+)
+_PLACED = re.compile(
+    rf"^[ \t>*]{{0,12}}(?:{_LABEL})?[ \t]{{0,8}}[<'\"(\[]?(?:smtp:|mailto:)?({_ADDRESS})"
+    rf"(?=[>'\")\]]{{0,2}}(?:$|[\s:(,;]|\.{{3}}))",
+    re.IGNORECASE | re.MULTILINE,
+)
+_TO_LINE = re.compile(
+    rf"(?:^[ \t]{{0,12}}to:|rcpt to|recipient|undeliverable to|failed:|to the address|address:)"
+    rf"[ \t]{{0,4}}:?[ \t]{{0,4}}<?({_ADDRESS})",
+    re.IGNORECASE | re.MULTILINE,
+)
+_DAEMONS = re.compile(r"(?:mailer-daemon|postmaster|mail-daemon|abuse|hostmaster|noreply|no-reply)@")
+_SAID = re.compile(
+    r"(?:^|[\s<>\"'(:=])[45]\d\d(?:[ -]|$)|(?<![\d.])[45]\.\d{1,3}\.\d{1,3}(?![\d.])"
+    r"|\bsaid:|<<<|diagnostic|reason:|error:",
+    re.IGNORECASE,
+)

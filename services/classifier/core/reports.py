@@ -1,0 +1,176 @@
+"""Tiers 2 and 3: delivery reports, by their report part (RFC 3464) or by the words of a notice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from services.classifier.core.bounces import DIAGNOSTIC_LIMIT, Evidence, Verdict, evidence, first_rule, judge
+from services.classifier.core.notices import Notice, addresses, is_report, texts_for
+from services.classifier.core.patterns import plain_words
+from services.classifier.core.rule_book import RuleBook
+from shared.domain.bounces import SEVERITY, BounceClass, MailKind, RecipientFinding
+from shared.mail.auto_replies import is_list_mail
+from shared.mail.dsn import DeliveryStatus, RecipientStatus, address_of, parse_delivery_status
+from shared.mail.headers import Headers, words
+from shared.mail.mime import Caps, Part
+
+STATUS_KINDS = frozenset(("message/delivery-status", "message/global-delivery-status"))
+SUCCESS = frozenset(("delivered", "relayed", "expanded"))
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a tier decided. reports: the per-message fields of its report parts, for the ids in them."""
+
+    tier: int
+    kind: MailKind
+    recipients: tuple[RecipientFinding, ...]
+    reports: tuple[Mapping[str, str], ...] = ()
+    feedback_type: str | None = None
+
+
+def read_report(
+    root: Part, parts: list[Part], notice: Notice, returned: list[Headers], machine: bool, rules: RuleBook, caps: Caps
+) -> Outcome | None:
+    """Tier 2. None if there is no delivery-status part with a recipient, or if a person passed one on.
+
+    machine: a machine seems to have written the mail; only then a report part outside multipart/report counts.
+    """
+    if not machine and root.kind != "multipart/report":
+        return None
+    found = _statuses(root, parts, machine, caps)
+    groups = [(status, group) for status in found for group in status.recipients]
+    if not groups:
+        return None
+    findings: dict[str, RecipientFinding] = {}
+    every = [group.original or group.final for _, group in groups]
+    for status, group in groups:
+        finding = _finding(status, group, every, root, notice, returned, rules)
+        known = findings.get(finding.address)
+        if known is None or SEVERITY.index(finding.bounce_class) < SEVERITY.index(known.bounce_class):
+            findings[finding.address] = finding
+    messages = tuple(status.message for status in found) + tuple(group.fields for _, group in groups)
+    return Outcome(2, MailKind.DSN, tuple(findings.values()), messages)
+
+
+def _statuses(root: Part, parts: list[Part], machine: bool, caps: Caps) -> list[DeliveryStatus]:
+    found = [parse_delivery_status(part.text(caps.text_bytes)) for part in parts if part.kind in STATUS_KINDS]
+    if found or not machine:
+        return found
+    for part in parts:  # a damaged report: the fields stand in some other part
+        if part.kind.startswith(("text/", "multipart/", "application/octet")) and not part.children:
+            text = part.text(caps.text_bytes)
+            at = text.lower().find("\nfinal-recipient:")
+            if at >= 0:
+                start = max(text.lower().rfind("\nreporting-mta:", 0, at), 0)
+                return [parse_delivery_status(text[start : start + 20_000])]
+    return []
+
+
+def _finding(
+    status: DeliveryStatus,
+    group: RecipientStatus,
+    every: list[str],
+    root: Part,
+    notice: Notice,
+    returned: list[Headers],
+    rules: RuleBook,
+) -> RecipientFinding:
+    address = group.original or group.final or _named(group, root, returned)
+    hosts = f"{group.remote_mta} {status.message.get('reporting-mta', '').lower()} {group.diagnostic[:300].lower()}"
+    prose = texts_for(group.final or address, every, notice) if _is_thin(group.diagnostic) else ()
+    found = evidence((group.diagnostic, *prose), group.status, hosts)
+    verdict = _verdict(group.action, found, rules)
+    return RecipientFinding(
+        address=address,
+        bounce_class=verdict.bounce_class,
+        tier=2,
+        rule=verdict.rule,
+        reason=verdict.reason,
+        final_address=group.final if group.final and group.final != address else None,
+        action=group.action,
+        status=found.status,
+        reply=found.reply,
+        diagnostic=(found.texts[0] if found.texts else "")[:DIAGNOSTIC_LIMIT] or None,
+        remote_mta=group.remote_mta or None,
+    )
+
+
+def _is_thin(diagnostic: str) -> bool:
+    """A diagnostic that leaves the cause open, so that the notice has to be read too: little more than codes."""
+    return sum(ch.isalpha() for ch in diagnostic[:200]) < 60
+
+
+def _verdict(action: str | None, found: Evidence, rules: RuleBook) -> Verdict:
+    if action in SUCCESS:
+        return Verdict(BounceClass.NONE, f"action.{action}", "delivered")
+    if action is None and found.status and found.status[0] == "2":
+        return Verdict(BounceClass.NONE, "action.delivered", "delivered")
+    verdict = judge(found, rules, tier=2)
+    if action == "delayed":
+        return Verdict(BounceClass.SOFT, "action.delayed", verdict.reason)
+    return verdict
+
+
+def _named(group: RecipientStatus, root: Part, returned: list[Headers]) -> str:
+    """The recipient of a group whose address fields are empty or internal."""
+    for value in (
+        group.diagnostic,
+        root.headers.get("x-failed-recipients"),
+        *(headers.get("to") for headers in returned[:1]),
+    ):
+        if value.count("@") == 1:
+            address = address_of(value)
+            if address:
+                return address
+    return ""
+
+
+def read_notice_report(root: Part, notice: Notice, returned: list[Headers], rules: RuleBook) -> Outcome | None:
+    """Tier 3: a notice without a usable report part. None if the mail is no such notice."""
+    headers = root.headers
+    if not is_report(headers, notice, bool(returned), rules) or (
+        is_list_mail(headers) and "x-failed-recipients" not in headers
+    ):
+        return None
+    named = addresses(headers, notice) or _from_returned(returned)
+    subject = words(headers.get("subject"))[:300]
+    delayed = _is_delay(subject, notice, rules)
+    if not named:
+        return None
+    return Outcome(3, MailKind.DSN, tuple(_noticed(address, named, notice, delayed, rules) for address in named))
+
+
+def _is_delay(subject: str, notice: Notice, rules: RuleBook) -> bool:
+    rule = rules.body.first(plain_words(subject + "\n" + notice.text[:4_000]))
+    return rule is not None and rule.delayed
+
+
+def _from_returned(returned: list[Headers]) -> list[str]:
+    for headers in returned:
+        value = headers.get("to")
+        if value.count("@") == 1 and address_of(value):
+            return [address_of(value)]
+    return []
+
+
+def _noticed(address: str, named: list[str], notice: Notice, delayed: bool, rules: RuleBook) -> RecipientFinding:
+    found = evidence(texts_for(address, named, notice), None)
+    verdict = judge(found, rules, tier=3)
+    if delayed:
+        verdict = Verdict(BounceClass.SOFT, "body.delayed", verdict.reason)
+    return RecipientFinding(
+        address=address,
+        bounce_class=verdict.bounce_class,
+        tier=3,
+        rule=verdict.rule,
+        reason=verdict.reason,
+        action="delayed" if delayed else "failed",
+        status=found.status,
+        reply=found.reply,
+        diagnostic=(found.texts[0] if found.texts else "")[:DIAGNOSTIC_LIMIT] or None,
+    )
+
+
+__all__ = ["Outcome", "first_rule", "read_notice_report", "read_report"]

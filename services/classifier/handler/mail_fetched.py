@@ -1,0 +1,85 @@
+"""Handles `mail.fetched`: opens the stored mails of a batch, has them read within a time limit, stores what was found."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from services.classifier.handler.watched import WatchedClassifier
+from shared.contracts.events import MailClassified, MailFetched
+from shared.contracts.naming import mail_message_id
+from shared.domain.bounces import BounceClass, MailFinding, MailKind
+from shared.domain.mailboxes import Stage
+from shared.messaging.received import Received
+from shared.messaging.unit import Unit
+from shared.storage import fetched_mail
+from shared.storage.database import Database
+from shared.storage.fetched_mail import RawRow
+from shared.storage.sealing import SealBroken, Sealer
+from shared.telemetry import MAILS_CLASSIFIED, log
+
+Facts = Mapping[int, MailFinding]
+"""The findings of the batch's mails that stand at `fetched`, by mail id."""
+
+
+class MailFetchedHandler:
+    """One batch of `mail.fetched` becomes one transaction."""
+
+    message = MailFetched
+    consumer = "classifier.mail_fetched"
+
+    def __init__(self, database: Database, sealer: Sealer, classifier: WatchedClassifier, rule_set: str) -> None:
+        """rule_set: version of the rules, for mails that could not even be opened."""
+        self._database = database
+        self._sealer = sealer
+        self._classifier = classifier
+        self._rule_set = rule_set
+
+    def read(self, messages: Sequence[Received[MailFetched]]) -> Facts:
+        """Loads, opens and classifies; no transaction is open while mails are read."""
+        with self._database.transaction() as connection:
+            rows = fetched_mail.raws(connection, [message.body.mail_id for message in messages])
+        waiting = [row for row in rows if row.stage is Stage.FETCHED]
+        findings: dict[int, MailFinding] = {}
+        readable: list[tuple[RawRow, bytes]] = []
+        for row in waiting:
+            try:
+                readable.append((row, self._open(row)))
+            except SealBroken as broken:
+                log.error("mail.unopened", mail_id=row.mail_id, error=str(broken))
+                findings[row.mail_id] = self._unreadable(str(broken))
+        found = self._classifier.classify_many([raw for _, raw in readable])
+        findings.update({row.mail_id: finding for (row, _), finding in zip(readable, found, strict=True)})
+        return findings
+
+    def decide(self, message: Received[MailFetched], facts: Facts) -> MailFinding | None:
+        """None: the mail is past this stage already."""
+        return facts.get(message.body.mail_id)
+
+    def write(self, unit: Unit, outcomes: Sequence[tuple[Received[MailFetched], MailFinding | None]]) -> None:
+        """Findings and stages in one statement, and one message for each mail that moved."""
+        found = [(message.body.mail_id, finding) for message, finding in outcomes if finding is not None]
+        if not found:
+            return
+        now = datetime.fromtimestamp(time.time(), UTC)
+        causes = {message.body.mail_id: message.message_id for message, _ in outcomes}
+        for mail in fetched_mail.store_findings(unit.connection, found):
+            unit.publish(
+                MailClassified(mail_id=mail.mail_id),
+                message_id=mail_message_id(MailClassified.type, mail.mail_id, mail.generation),
+                correlation_id=mail.correlation_id,
+                causation_id=causes[mail.mail_id],
+                occurred_at=now,
+            )
+        for _, finding in found:
+            MAILS_CLASSIFIED.labels(finding.bounce_class, str(finding.tier or 0)).inc()
+        log.info("mails.classified", mails=len(found))
+
+    def _open(self, row: RawRow) -> bytes:
+        if row.sealed is None:
+            raise SealBroken("the raw copy is gone: its retention time is over")
+        return self._sealer.open_mail(row.sealed, row.mail_id)
+
+    def _unreadable(self, why: str) -> MailFinding:
+        return MailFinding(BounceClass.NONE, MailKind.UNREADABLE, self._rule_set, note=why)

@@ -1,0 +1,56 @@
+"""Abuse reports (ARF, RFC 5965; extensions RFC 6591, 6650) and the provider programmes that look otherwise (JMRP)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from shared.mail.dsn import address_of
+from shared.mail.headers import Headers
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackReport:
+    """The fields of a message/feedback-report part. `recipient`: whom the mail was sent to, empty where redacted."""
+
+    feedback_type: str
+    recipient: str
+    source: str
+    original_mail_from: str = ""
+
+
+def parse_feedback_report(block: bytes) -> FeedbackReport:
+    """Reads a feedback-report part (RFC 5965 §3).
+
+    A missing Feedback-Type is `abuse`, the type of the first programmes.
+    """
+    fields = Headers(block.lstrip(b"\n").replace(b"\n\n", b"\n"))
+    kind = fields.get("feedback-type").split(";")[0].split("(")[0].strip().lower()
+    recipient = ""
+    for name in ("original-rcpt-to", "removal-recipient", "x-original-rcpt-to"):
+        recipient = recipient or plain_address(fields.get(name))
+    return FeedbackReport(
+        kind or "abuse", recipient, fields.get("user-agent"), address_of(fields.get("original-mail-from"))
+    )
+
+
+def is_jmrp(outer: Headers, returned: Headers | None) -> bool:
+    """Microsoft's Junk Mail Reporting Program:
+
+    no feedback part; known by its sender and a header of the returned mail.
+    """
+    sender = outer.get("from").lower()
+    if "staff@hotmail.com" not in sender and "staff@outlook.com" not in sender:
+        return False
+    return "x-hmxmroriginalrecipient" in outer or (returned is not None and "x-hmxmroriginalrecipient" in returned)
+
+
+def plain_address(value: str) -> str:
+    """The address of a field, or empty if it was redacted (RFC 6590):
+
+    `redacted@…`, `[redacted]`, hashes without a host.
+    """
+    address = address_of(value)
+    local, _, domain = address.partition("@")
+    if not domain or "redacted" in local or "[" in local or "*" in local or "undisclosed" in local:
+        return ""
+    return address
