@@ -1,0 +1,44 @@
+"""The `apiconnect` command: mounts each service's own commands and runs services; holds nothing else."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Annotated
+
+import typer
+
+from services.classifier.cli import app as classifier_commands
+from services.console.cli import app as console_commands
+from services.demo.__main__ import app as demo_commands
+from services.simulator.cli import app as simulator_commands
+
+SERVICES = ("scheduler", "token_refresher", "fetcher", "classifier", "actions", "simulator")
+
+app = typer.Typer(
+    name="apiconnect",
+    help="Mail through Microsoft Graph and the Gmail API.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,  # a local variable may hold a secret
+    rich_markup_mode=None,
+)
+for commands in (console_commands, classifier_commands, demo_commands):
+    app.registered_commands += commands.registered_commands
+    app.registered_groups += commands.registered_groups
+app.add_typer(simulator_commands, name="simulator", help="The pretended Microsoft 365 and Google.")
+
+
+@app.command()
+def run(service: Annotated[str, typer.Argument(help="one of: " + ", ".join(SERVICES))]) -> None:
+    """Runs one service in this process, until SIGTERM."""
+    if service not in SERVICES:
+        raise typer.BadParameter(f"there is no service {service!r}; there are: {', '.join(SERVICES)}")
+    importlib.import_module(f"services.{service}.__main__").main()
+
+
+def main() -> None:
+    """The console script."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

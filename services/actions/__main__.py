@@ -1,0 +1,31 @@
+"""Composition of the actions service. Start it with `apiconnect run actions`."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from services.actions.handler import MailClassifiedHandler
+from services.actions.settings import ActionsSettings
+from shared.messaging.broker import Broker
+from shared.messaging.process import Service, run_service
+from shared.messaging.runner import BatchRunner
+from shared.messaging.unit import UnitFactory
+from shared.settings import instance_name
+from shared.storage.database import Database
+
+
+def build(settings: ActionsSettings, database: Database, broker: Broker) -> Service:
+    """The service over an open database and a broker."""
+    handler = MailClassifiedHandler(database, soft_window=timedelta(days=settings.soft_window_days))
+    units = UnitFactory(database, broker.publisher())
+    runner = BatchRunner(broker, units, handler, batch_size=settings.batch_size)
+    return Service("actions", instance_name(), database, [runner])
+
+
+def main() -> None:
+    """Runs the service until it is told to stop."""
+    run_service("actions", ActionsSettings.read(), build)
+
+
+if __name__ == "__main__":
+    main()

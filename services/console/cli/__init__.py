@@ -1,0 +1,45 @@
+"""The commands. Exit codes: 0 well, 1 a fault was found, 2 usage, or something refused."""
+
+from __future__ import annotations
+
+import typer
+
+from services.console.cli import finding_out, lists_of_things, looking, mailbox_commands, setting_up
+
+app = typer.Typer(no_args_is_help=True, help="Operator's commands.", pretty_exceptions_show_locals=False)
+app.command("migrate")(setting_up.migrate)
+app.command("apply")(setting_up.apply)
+app.command("status")(looking.status)
+app.command("why")(finding_out.why)
+app.command("poll")(mailbox_commands.poll)
+
+
+def _group(name: str, summary: str) -> typer.Typer:
+    group = typer.Typer(no_args_is_help=True, help=summary)
+    app.add_typer(group, name=name)
+    return group
+
+
+_mailbox = _group("mailbox", "One mailbox: check it, pause it, try it without effects.")
+_mailbox.command("check")(mailbox_commands.mailbox_check)
+_mailbox.command("pause")(mailbox_commands.pause)
+_mailbox.command("resume")(mailbox_commands.resume)
+_mailbox.command("dry-run")(mailbox_commands.dry_run)
+
+_group("tokens", "Cached access tokens.").command("reset")(mailbox_commands.tokens_reset)
+_group("keys", "API keys.").command("list")(setting_up.keys_list)
+
+_bounces = _group("bounces", "The bounce log.")
+_bounces.command("unmatched")(finding_out.unmatched)
+_bounces.command("reclassify")(finding_out.reclassify_mails)
+
+_blacklist = _group("blacklist", "Addresses that get no mail.")
+_blacklist.command("list")(lists_of_things.blacklist_list)
+_blacklist.command("add")(lists_of_things.blacklist_add)
+_blacklist.command("remove")(lists_of_things.blacklist_remove)
+_blacklist.command("export")(lists_of_things.blacklist_export)
+
+_dead_letters = _group("dead-letters", "Messages that could not be handled.")
+_dead_letters.command("list")(lists_of_things.dead_letters_list)
+_dead_letters.command("show")(lists_of_things.dead_letters_show)
+_dead_letters.command("replay")(lists_of_things.dead_letters_replay)

@@ -1,0 +1,202 @@
+"""`mailbox check|pause|resume|dry-run`, `poll`, `tokens reset`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+from services.console.cli import screen
+from services.console.cli.opening import FAULT_FOUND, REFUSED, opened_database, opened_units, sealer
+from services.console.cli.setting_up import Json
+from services.console.core.durations import counted, moment
+from services.console.handler import polling
+from services.console.handler.mailbox_check import Checked, check
+from services.console.handler.status import read_status
+from shared.domain.mailboxes import normalize_address
+from shared.providers.catalogue import catalogue
+from shared.providers.http import Transport
+from shared.settings import ProviderSettings, instance_name
+from shared.storage import mailbox_orders
+from shared.storage.database import Database
+from shared.storage.mailbox_orders import Changed
+
+Email = Annotated[str, typer.Argument(help="The mailbox's address.", metavar="EMAIL")]
+OptionalEmail = Annotated[str | None, typer.Argument(help="The mailbox's address.", metavar="EMAIL")]
+ProviderName = Annotated[
+    Literal["microsoft", "google"] | None, typer.Option("--provider", help="If both providers have the address.")
+]
+All = Annotated[bool, typer.Option("--all", help="Every mailbox.")]
+
+
+def mailbox_check(
+    email: OptionalEmail = None, provider: ProviderName = None, every: All = False, as_json: Json = False
+) -> None:
+    """Tries token, listing, reading, and the rights to modify and delete; says what fails, why, and what to do.
+
+    Changes no mail. Exit code 1 if a step failed.
+    """
+    address = _address(email, every=every)
+    settings = ProviderSettings.read()
+    transport = Transport(
+        ca_file=settings.provider_ca_file,
+        connect_timeout=settings.provider_connect_timeout,
+        read_timeout=settings.provider_read_timeout,
+    )
+    with opened_database() as database:
+        links = _links(database, address, provider)
+        ring = sealer()
+        results = [check(database, ring, catalogue(transport), link, holder=instance_name()) for link in links]
+    if as_json:
+        screen.as_json({"mailboxes": results})
+    else:
+        for result in results:
+            _show_check(result)
+    if any(result.faulty for result in results):
+        raise typer.Exit(FAULT_FOUND)
+
+
+def pause(email: Email, provider: ProviderName = None, as_json: Json = False) -> None:
+    """Stops polling a mailbox until it is resumed. Mail that was fetched goes its way."""
+    with opened_database() as database, database.transaction() as connection:
+        found = mailbox_orders.set_paused(connection, normalize_address(email), provider, paused=True)
+    _told(found, email, "paused", "was paused already", as_json=as_json)
+
+
+def resume(email: Email, provider: ProviderName = None, as_json: Json = False) -> None:
+    """Polls a paused mailbox again, at once."""
+    with opened_database() as database, database.transaction() as connection:
+        found = mailbox_orders.set_paused(connection, normalize_address(email), provider, paused=False)
+    _told(found, email, "resumed; it is due now", "was not paused", as_json=as_json)
+
+
+def dry_run(
+    email: Email,
+    off: Annotated[bool, typer.Option("--off", help="End the dry run: from now on bounces have effects.")] = False,
+    provider: ProviderName = None,
+    as_json: Json = False,
+) -> None:
+    """Bounces of this mailbox are logged only: nobody is blacklisted or unsubscribed, no mail is removed."""
+    with opened_database() as database, database.transaction() as connection:
+        found = mailbox_orders.set_dry_run(connection, normalize_address(email), provider, dry_run=not off)
+    changed = "dry run is off: bounces have effects from now on" if off else "in dry run from now on"
+    _told(found, email, changed, "was not in dry run" if off else "was in dry run already", as_json=as_json)
+
+
+def poll(
+    email: OptionalEmail = None,
+    every: All = False,
+    provider: ProviderName = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Follow the polls until they are over.")] = False,
+    wait: Annotated[float, typer.Option("--wait", help="With --verbose: follow for at most so many seconds.")] = 120.0,
+    as_json: Json = False,
+) -> None:
+    """Polls mailboxes now, also those that wait for their turn, or for the hourly try of a refused key."""
+    address = _address(email, every=every)
+    with opened_units() as units:
+        _links(units.database, address, provider)
+        ordered = polling.order_polls(units.begin, address, provider)
+        if not as_json:
+            _say_ordered(ordered)
+            _say_obstacles(units.database)
+        events = _followed(units.database, ordered, wait, quiet=as_json) if verbose else []
+    if as_json:
+        screen.as_json({"polled": ordered.links, "by_scheduler": ordered.by_scheduler, "events": events})
+    if verbose and not all(any(e.done and e.email == link.email for e in events) for link in ordered.links):
+        raise typer.Exit(FAULT_FOUND)
+
+
+def tokens_reset(email: OptionalEmail = None, as_json: Json = False) -> None:
+    """Drops cached access tokens and expired leases, of one mailbox or of all. New tokens are fetched when needed."""
+    address = normalize_address(email) if email else None
+    with opened_database() as database:
+        if address:
+            _links(database, address, None)
+        with database.transaction() as connection:
+            cleared = mailbox_orders.clear_tokens(connection, address)
+    if as_json:
+        screen.as_json(cleared)
+        return
+    screen.say(
+        f"{counted(cleared.tokens, 'cached token')} dropped, {counted(cleared.expired_leases, 'expired lease')} reset.",
+        mark="ok",
+    )
+    if cleared.live_leases:
+        screen.say(
+            f"{counted(cleared.live_leases, 'live lease')} left alone: a process is at work under it.", mark="note"
+        )
+
+
+def _address(email: str | None, *, every: bool) -> str | None:
+    if (email is None) != every:
+        screen.complain("Name one mailbox, or say --all.")
+        raise typer.Exit(REFUSED)
+    return normalize_address(email) if email else None
+
+
+def _links(database: Database, email: str | None, provider: str | None) -> list[Changed]:
+    with database.transaction() as connection:
+        links = mailbox_orders.links(connection, email, provider)
+    if not links:
+        _no_mailbox(email)
+    return links
+
+
+def _no_mailbox(email: str | None) -> None:
+    at = f"at {email}" if email else "yet"
+    screen.complain(f"There is no mailbox {at}; apiconnect status lists those that there are.")
+    raise typer.Exit(REFUSED)
+
+
+def _told(found: list[Changed], email: str, changed: str, unchanged: str, *, as_json: bool) -> None:
+    if not found:
+        _no_mailbox(normalize_address(email))
+    if as_json:
+        screen.as_json({"mailboxes": found})
+        return
+    for link in found:
+        screen.say(f"{_name(link)}: {changed if link.changed else unchanged}.", mark="ok" if link.changed else "note")
+
+
+def _name(link: Changed) -> str:
+    return f"{link.email} ({link.provider}, {link.owner or 'system'})"
+
+
+def _say_ordered(ordered: polling.Ordered) -> None:
+    for link in ordered.links:
+        screen.say(f"{_name(link)} is due now.", mark="ok")
+    if ordered.by_scheduler:
+        screen.say("The scheduler takes it up at its next tick.", mark="note")
+    else:
+        screen.say("The scheduler is not running: the polls were sent to the fetcher from here.", mark="warning")
+
+
+def _say_obstacles(database: Database) -> None:
+    """What will keep a poll from happening, or from having an effect; the scheduler was spoken of already."""
+    for reason in read_status(database).reasons:
+        if reason.level == "fault" and reason.code not in ("scheduler_absent", "dead_letters"):
+            screen.say(f"{reason.text} {reason.fix}", mark="warning")
+
+
+def _followed(database: Database, ordered: polling.Ordered, wait: float, *, quiet: bool) -> list[polling.Seen]:
+    events = []
+    for event in polling.follow(database, ordered, wait_seconds=wait):
+        events.append(event)
+        if not quiet:
+            screen.say(f"{moment(event.at)}  {event.email}: {event.text}")
+    return events
+
+
+def _show_check(result: Checked) -> None:
+    title = f"{result.email} ({result.provider}, {result.owner or 'system'}, key {result.key}): {result.connection}"
+    screen.say(title, mark="ok" if result.connection == "connected" else "fault" if result.faulty else "warning")
+    for step in result.steps:
+        mark = {"ok": "ok", "failed": "fault"}.get(step.state.value, "warning")
+        screen.say(f"{step.name:<7}{step.detail}", mark=mark)
+        if step.diagnosis:
+            screen.say(f"         code: {step.diagnosis.code}")
+            screen.say(f"         fix:  {step.diagnosis.fix}")
+            if step.diagnosis.link:
+                screen.say(f"         see:  {step.diagnosis.link}")
+    if result.note:
+        screen.say(result.note, mark="note")

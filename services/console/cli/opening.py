@@ -1,0 +1,77 @@
+"""Opens what a command needs, from the settings, and turns known failures into one clear line and an exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+
+import typer
+
+from services.console.cli.screen import complain
+from shared.domain.errors import ApiConnectError
+from shared.messaging.broker import Broker
+from shared.messaging.rabbitmq import RabbitBroker
+from shared.messaging.unit import UnitFactory
+from shared.settings import BrokerSettings, DatabaseSettings, SealingSettings
+from shared.storage import migrator
+from shared.storage.database import Database
+from shared.storage.sealing import Sealer
+
+FAULT_FOUND = 1
+REFUSED = 2
+
+
+@contextmanager
+def opened_database(*, migrated: bool = True) -> Iterator[Database]:
+    """The database. migrated: refuses one that lacks a migration, rather than fail at some statement."""
+    settings = DatabaseSettings.read()
+    with telling(), Database(settings.database_url.get_secret_value(), max_connections=2, name="console") as database:
+        if migrated:
+            with database.transaction() as connection:
+                missing = migrator.pending(connection)
+            if missing:
+                complain(f"The database lacks {', '.join(missing)}: run apiconnect migrate first.")
+                raise typer.Exit(FAULT_FOUND)
+        yield database
+
+
+@contextmanager
+def opened_broker() -> Iterator[Broker]:
+    """The broker. It connects at first use."""
+    settings = BrokerSettings.read()
+    url = settings.rabbitmq_url.get_secret_value()
+    broker = RabbitBroker(url, ca_file=settings.rabbitmq_ca_file, name="console")
+    with telling():
+        try:
+            yield broker
+        finally:
+            with suppress(ApiConnectError):
+                broker.close()
+
+
+@contextmanager
+def opened_units() -> Iterator[UnitFactory]:
+    """Units over the database and the broker, for commands that publish."""
+    with ExitStack() as stack:
+        database = stack.enter_context(opened_database())
+        broker = stack.enter_context(opened_broker())
+        yield UnitFactory(database, broker.publisher())
+
+
+def sealer() -> Sealer:
+    """The key ring. Ends the command with one line if it is malformed."""
+    try:
+        return Sealer.parse(SealingSettings.read().sealing_keys.get_secret_value())
+    except ValueError as error:
+        complain(str(error))
+        raise typer.Exit(REFUSED) from None
+
+
+@contextmanager
+def telling() -> Iterator[None]:
+    """A failure that the product knows is told in one line; anything else is a bug and shows its traceback."""
+    try:
+        yield
+    except ApiConnectError as error:
+        complain(str(error))
+        raise typer.Exit(FAULT_FOUND) from None

@@ -1,0 +1,1 @@
+"""Pure parts of the commands: reading a document, planning its changes, wording what is found."""

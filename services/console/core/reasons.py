@@ -1,0 +1,208 @@
+"""Why nothing happens, or less than expected: found from what is stored, most general cause first (A012, A198, A210, A212)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, Literal
+
+from services.console.core.durations import span
+
+Level = Literal["fault", "warning", "note"]
+
+# A beat comes every few seconds; after this long without one a process is gone, not slow.
+ABSENT_AFTER = timedelta(minutes=2)
+SECRET_WARNING = timedelta(days=30)
+OLD_OUTBOX = timedelta(minutes=5)
+PIPELINE = ("scheduler", "token_refresher", "fetcher", "classifier", "actions")
+_MISSING = {
+    "scheduler": "no mailbox is polled and no token refreshed; what is in the mailboxes stays there",
+    "token_refresher": "tokens are refreshed by the polls themselves, so polls are slower",
+    "fetcher": "no mail is taken out of mailboxes and none is tidied away",
+    "classifier": "fetched mails wait, nothing is lost",
+    "actions": "classified mails wait, nobody is blacklisted or unsubscribed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One thing that a person should know. `code` is stable for scripts; `fix` may be empty."""
+
+    level: Level
+    code: str
+    text: str
+    fix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxFacts:
+    """What decides whether a mailbox works. `failure`: code, cause, fix of its key, token or connection."""
+
+    email: str
+    provider: str
+    active_servers: int
+    paused: bool
+    dry_run: bool
+    failure: Mapping[str, Any] | None
+    throttled_until: datetime | None
+    waiting_disposals: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFacts:
+    """What decides whether a key works."""
+
+    name: str
+    provider: str
+    owner: str | None
+    secret_expires_on: date | None
+    failure: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything that the reasons are found from. beats: service -> age of its youngest beat. depths: None if not asked."""
+
+    now: datetime
+    settings: Mapping[str, object]
+    beats: Mapping[str, timedelta]
+    mailboxes: Sequence[MailboxFacts]
+    keys: Sequence[KeyFacts]
+    dead_letters: int
+    outbox_age: timedelta
+    broker_down: bool = False
+
+
+def reasons(facts: Facts) -> list[Reason]:
+    """All that stands in the way, the absent scheduler first."""
+    return [
+        *_services(facts),
+        *_switches(facts),
+        *_nothing_to_do(facts),
+        *_keys(facts),
+        *_mailboxes(facts),
+        *_messages(facts),
+    ]
+
+
+def alive(beats: Mapping[str, timedelta], service: str) -> bool:
+    """Whether an instance of a service was heard of lately."""
+    return service in beats and beats[service] < ABSENT_AFTER
+
+
+def _services(facts: Facts) -> list[Reason]:
+    found = []
+    for service in PIPELINE:
+        if alive(facts.beats, service):
+            continue
+        seen = f"last seen {span(facts.beats[service])} ago" if service in facts.beats else "never seen"
+        level: Level = "warning" if service == "token_refresher" else "fault"
+        text = f"The {service} service is not running ({seen}): {_MISSING[service]}."
+        found.append(Reason(level, f"{service}_absent", text, f"Start it: apiconnect run {service}."))
+    if facts.broker_down:
+        found.append(
+            Reason(
+                "fault",
+                "broker_down",
+                "RabbitMQ does not answer: work waits in PostgreSQL, nothing is lost.",
+                "Start it.",
+            )
+        )
+    return found
+
+
+def _switches(facts: Facts) -> list[Reason]:
+    found = []
+    if not facts.settings.get("extension_enabled", True):
+        fix = "Apply a document with settings: {extension_enabled: true}."
+        found.append(Reason("fault", "extension_disabled", "Extension not enabled: nothing is polled.", fix))
+    for provider in ("microsoft", "google"):
+        concerned = [box.email for box in facts.mailboxes if box.provider == provider]
+        if concerned and not facts.settings.get(f"{provider}_enabled", True):
+            text = f"{provider} is switched off: {_names(concerned)} not polled. Keys and tokens are kept."
+            fix = f"Apply a document with settings: {{{provider}_enabled: true}}."
+            found.append(Reason("fault", f"{provider}_disabled", text, fix))
+    return found
+
+
+def _nothing_to_do(facts: Facts) -> list[Reason]:
+    boxes = facts.mailboxes
+    if not boxes:
+        return [
+            Reason(
+                "note", "no_mailbox", "Nothing to do: there is no bounce server yet.", "Add one with apiconnect apply."
+            )
+        ]
+    if not any(box.active_servers for box in boxes):
+        return [
+            Reason(
+                "fault", "no_active_server", "Nothing to do: no bounce server is active.", "Set one to status: active."
+            )
+        ]
+    if all(box.paused for box in boxes if box.active_servers):
+        fix = "Go on with apiconnect mailbox resume EMAIL."
+        return [Reason("fault", "all_paused", "Nothing to do: every mailbox is paused.", fix)]
+    return []
+
+
+def _keys(facts: Facts) -> list[Reason]:
+    found = []
+    for key in facts.keys:
+        owner = key.owner or "system"
+        if key.failure:
+            text = f"Key {key.name} ({owner}) is refused: {_cause(key.failure)}"
+            found.append(Reason("fault", "key_refused", text, str(key.failure.get("fix", ""))))
+        if key.secret_expires_on is not None:
+            left = key.secret_expires_on - facts.now.date()
+            if left < timedelta():
+                text = f"The secret of key {key.name} ({owner}) expired on {key.secret_expires_on}."
+                found.append(Reason("fault", "secret_expired", text, "Make a new one and apply it."))
+            elif left < SECRET_WARNING:
+                text = (
+                    f"The secret of key {key.name} ({owner}) expires on {key.secret_expires_on}, in {left.days} days."
+                )
+                found.append(Reason("warning", "secret_expires", text, "Make a new one and apply it before that day."))
+    return found
+
+
+def _mailboxes(facts: Facts) -> list[Reason]:
+    found = []
+    refused = {(key.provider, str(key.failure.get("code"))) for key in facts.keys if key.failure}
+    for box in facts.mailboxes:
+        if not box.active_servers:
+            continue
+        if box.paused:
+            found.append(Reason("note", "paused", f"{box.email} is paused.", f"apiconnect mailbox resume {box.email}"))
+        if box.failure and (box.provider, str(box.failure.get("code"))) not in refused:
+            text = f"{box.email} is not connected: {_cause(box.failure)}"
+            found.append(Reason("fault", "not_connected", text, str(box.failure.get("fix", ""))))
+        if box.dry_run:
+            text = f"{box.email} is in dry run: bounces are logged, nobody is blacklisted, nothing is removed."
+            found.append(Reason("note", "dry_run", text, f"apiconnect mailbox dry-run {box.email} --off"))
+        if box.throttled_until is not None:
+            text = f"{box.email} was throttled by the provider; it goes on in {span(box.throttled_until - facts.now)}."
+            found.append(Reason("note", "throttled", text))
+    return found
+
+
+def _messages(facts: Facts) -> list[Reason]:
+    found = []
+    if facts.dead_letters:
+        text = f"{facts.dead_letters} dead letter{'s' if facts.dead_letters > 1 else ''} wait for a decision."
+        found.append(Reason("fault", "dead_letters", text, "Look at them: apiconnect dead-letters list."))
+    if facts.outbox_age > OLD_OUTBOX:
+        text = f"Messages have waited in the outbox for {span(facts.outbox_age)}: the broker does not take them."
+        found.append(Reason("fault", "outbox_old", text, "Look at RabbitMQ, and whether the scheduler runs."))
+    return found
+
+
+def _cause(failure: Mapping[str, Any]) -> str:
+    code = f" [{failure['code']}]" if failure.get("code") else ""
+    return f"{str(failure.get('cause', 'refused')).rstrip('.')}{code}."
+
+
+def _names(emails: Sequence[str]) -> str:
+    shown = ", ".join(emails[:3])
+    more = len(emails) - 3
+    return f"{shown} and {more} more are" if more > 0 else f"{shown} {'are' if len(emails) > 1 else 'is'}"

@@ -1,0 +1,210 @@
+"""A story in words: each stored fact as one dated sentence, and before them the answer in a line or two."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+TIED_BY: Mapping[str, str] = {
+    "reference_header": "our reference header in the returned mail",
+    "returned_message_id": "the Message-ID of the returned mail",
+    "x_original_message_id": "X-Original-Message-ID in the report",
+    "in_reply_to": "In-Reply-To of the report",
+    "references": "References of the report",
+    "body_message_id": "a Message-ID in the report's text",
+}
+UNMATCHED: Mapping[str, str] = {
+    "no_reference": "the report quotes no id of the mail that bounced (mail from before the installation looks like this too)",
+    "unknown_reference": "the ids that it quotes are in no log of sent mail; it is tried again when they become known",
+    "recipient_mismatch": "the mail that it quotes was not sent to that recipient",
+    "too_old": "it came outside of the time in which a report still counts (setting match_within_days)",
+    "not_watched": "the mail that it quotes is another customer's, whose mail this mailbox is not for",
+}
+EFFECTS: Mapping[str, str] = {
+    "blacklisted": "the address was blacklisted",
+    "unsubscribed": "the subscriber was unsubscribed",
+    "logged": "it was logged for review, nobody was blacklisted or unsubscribed",
+    "dry_run": "nothing: the bounce server is in dry run",
+    "unmatched": "nothing: a report that can't be tied to a mail that was sent acts on nobody",
+}
+CAUSES: Mapping[str, str] = {
+    "hard_bounce": "a hard bounce",
+    "soft_bounces": "a run of soft bounces",
+    "complaint": "a complaint",
+    "operator": "an operator",
+}
+DISPOSALS: Mapping[str, str] = {
+    "leave": "left in the mailbox as it is",
+    "mark_read": "marked read",
+    "move": "moved",
+    "trash": "moved to the trash",
+    "delete": "deleted",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One fact. `kind` is stable for scripts: sent, received, fetched, classified, logged, effect, disposed, changed, blacklisted."""
+
+    at: datetime
+    kind: str
+    text: str
+
+
+class StoryFacts(Protocol):
+    """The facts as storage reads them (shared.storage.stories.Story): sequences of records with the fields named there."""
+
+    @property
+    def sent(self) -> Sequence[Any]: ...
+    @property
+    def reports(self) -> Sequence[Any]: ...
+    @property
+    def bounces(self) -> Sequence[Any]: ...
+    @property
+    def subscribers(self) -> Sequence[Any]: ...
+    @property
+    def changes(self) -> Sequence[Any]: ...
+    @property
+    def blacklist(self) -> Sequence[Any]: ...
+
+
+def tell(story: StoryFacts, viewer: str | None = None) -> list[Line]:
+    """All facts in the order of time. viewer: a customer's uid, to tell only what that customer may know (A126)."""
+    lines = [_sent(fact) for fact in story.sent if _may_see(fact.customer, viewer)]
+    seen_mails = {fact.mail_id for fact in story.bounces if _may_see(fact.customer, viewer)}
+    for report in story.reports:
+        if viewer is None or report.mail_id in seen_mails:
+            lines += _report(report)
+    for bounce in story.bounces:
+        if _may_see(bounce.customer, viewer):
+            lines += _bounce(bounce)
+    lines += [_change(fact) for fact in story.changes if _may_see(fact.customer, viewer)]
+    lines += [
+        _entry(fact, viewer) for fact in story.blacklist if fact.customer is None or _may_see(fact.customer, viewer)
+    ]
+    # Python's sort is stable: facts of one instant stay in the order of the pipeline.
+    return sorted(lines, key=lambda line: line.at)
+
+
+def answer(story: StoryFacts, name: str, viewer: str | None = None) -> list[str]:
+    """What a person wants to know first: how things stand now."""
+    found = [
+        f"{fact.email} is {fact.status} on list {fact.list} of {fact.customer}."
+        for fact in story.subscribers
+        if _may_see(fact.customer, viewer)
+    ]
+    for entry in story.blacklist:
+        if entry.customer is None and viewer is not None:
+            found.append(f"{entry.address} is suppressed.")
+        elif _may_see(entry.customer, viewer) or entry.customer is None:
+            whose = f"the blacklist of {entry.customer}" if entry.customer else "the global blacklist"
+            found.append(f"{entry.address} is on {whose}, because of {CAUSES.get(entry.source, entry.source)}.")
+    untied = [bounce for bounce in story.bounces if bounce.matched_by is None and _may_see(bounce.customer, viewer)]
+    if untied:
+        reasons = dict.fromkeys(_why_unmatched(bounce) for bounce in untied)
+        word = "report is" if len(untied) == 1 else "reports are"
+        found.append(f"{len(untied)} {word} unmatched: {'; '.join(reasons)}.")
+    sent = [fact for fact in story.sent if _may_see(fact.customer, viewer)]
+    bounces = [fact for fact in story.bounces if _may_see(fact.customer, viewer)]
+    reports = story.reports if viewer is None else ()
+    if not found and not sent and not reports and not bounces:
+        found.append(f"Nothing is known of {name}: never sent to, never reported, not subscribed, not blacklisted.")
+    elif not bounces and not any(report.bounce_class not in (None, "none") for report in reports):
+        found.append("No bounce and no complaint was reported.")
+    return found
+
+
+def _may_see(owner: str | None, viewer: str | None) -> bool:
+    return viewer is None or owner == viewer
+
+
+def _sent(fact: Any) -> Line:
+    what = f"campaign {fact.campaign}" if fact.campaign else "a single mail"
+    others = f" to {fact.recipients} recipients" if fact.recipients > 1 else ""
+    changed = f", changed by the provider to <{fact.actual_message_id}>" if fact.actual_message_id else ""
+    text = (
+        f"sent: {what} of {fact.customer}{others}, Message-ID <{fact.message_id}>{changed}, reference {fact.reference}"
+    )
+    return Line(fact.sent_at, "sent", text)
+
+
+def _report(fact: Any) -> Iterable[Line]:
+    name = f"mail {fact.mail_id}"
+    if fact.received_at is not None:
+        yield Line(fact.received_at, "received", f"{name} arrived in {fact.mailbox} ({fact.provider}, {fact.folder})")
+    if fact.fetched_at is not None:
+        cut = ", cut at the size limit" if fact.truncated else ""
+        yield Line(fact.fetched_at, "fetched", f"{name} fetched from {fact.mailbox}{cut}")
+    elif fact.stage == "gone":
+        yield Line(
+            fact.listed_at, "gone", f"{name} was taken out of {fact.mailbox} by somebody else before it was read"
+        )
+    else:
+        yield Line(fact.listed_at, "listed", f"{name} listed in {fact.mailbox}, waits to be fetched")
+    if fact.classified_at is not None:
+        by = f" by rule {fact.rule} (tier {fact.tier}, rules {fact.rule_set})" if fact.rule else ""
+        yield Line(fact.classified_at, "classified", f"{name} classified as {_class(fact.bounce_class, fact.kind)}{by}")
+    if fact.served_at is not None:
+        yield from _disposal(fact, name)
+
+
+def _disposal(fact: Any, name: str) -> Iterable[Line]:
+    done = DISPOSALS.get(fact.disposal or "leave", str(fact.disposal))
+    if fact.disposed_at is not None:
+        yield Line(fact.disposed_at, "disposed", f"{name} {done} in {fact.mailbox}")
+    elif fact.disposal_due:
+        yield Line(fact.served_at, "disposal_due", f"{name} is to be {done} at the next poll of {fact.mailbox}")
+    elif fact.disposal_note:
+        yield Line(fact.served_at, "left", f"{name} stays in {fact.mailbox}: {fact.disposal_note}")
+    elif fact.disposal in (None, "leave"):
+        yield Line(fact.served_at, "left", f"{name} {DISPOSALS['leave']}")
+
+
+def _class(bounce_class: str | None, kind: str | None) -> str:
+    if bounce_class in (None, "none"):
+        return f"no bounce ({kind or 'unknown'})"
+    return "a complaint" if bounce_class == "feedback_loop" else f"a {bounce_class} bounce"
+
+
+def _bounce(fact: Any) -> Iterable[Line]:
+    who = fact.reported or "a recipient that was redacted"
+    codes = " ".join(part for part in (fact.reply, fact.status) if part)
+    said = f": “{fact.diagnostic}”" if fact.diagnostic else ""
+    server = f" by {fact.remote_mta}" if fact.remote_mta else ""
+    text = f"mail {fact.mail_id} reports {who}: {_class(fact.bounce_class, None)}, {fact.reason}"
+    text += f" [{codes}]" if codes else ""
+    text += f", rule {fact.rule} (tier {fact.tier}, rules {fact.rule_set}){server}{said}"
+    yield Line(fact.logged_at, "logged", text)
+    if fact.matched_by is None:
+        yield Line(fact.logged_at, "unmatched", f"not tied to a mail that was sent: {_why_unmatched(fact)}")
+    else:
+        campaign = f", campaign {fact.campaign}" if fact.campaign else ""
+        by = TIED_BY.get(fact.matched_by, fact.matched_by)
+        yield Line(
+            fact.logged_at,
+            "matched",
+            f"tied to the mail sent to {fact.recipient} for {fact.customer}{campaign}, by {by}",
+        )
+    yield Line(fact.effect_at or fact.logged_at, "effect", f"effect: {EFFECTS.get(fact.effect, fact.effect)}")
+
+
+def _why_unmatched(fact: Any) -> str:
+    return UNMATCHED.get(fact.unmatched_reason or "", fact.unmatched_reason or "no reason was recorded")
+
+
+def _change(fact: Any) -> Line:
+    cause = CAUSES.get(fact.cause, fact.cause)
+    text = f"{fact.email} on list {fact.list} of {fact.customer}: {fact.before} → {fact.after}, because of {cause}"
+    return Line(fact.changed_at, "changed", text)
+
+
+def _entry(fact: Any, viewer: str | None) -> Line:
+    if fact.customer is None and viewer is not None:
+        return Line(fact.added_at, "suppressed", f"{fact.address} is suppressed")
+    whose = f"of {fact.customer}" if fact.customer else "for everybody"
+    reason = f" ({fact.reason})" if fact.reason else ""
+    until = f", until {fact.expires_at:%Y-%m-%d}" if fact.expires_at else ""
+    text = f"{fact.address} blacklisted {whose} because of {CAUSES.get(fact.source, fact.source)}{reason}{until}"
+    return Line(fact.added_at, "blacklisted", text)

@@ -1,0 +1,1 @@
+"""What the commands do: read, decide, write. The words on the screen are cli's."""

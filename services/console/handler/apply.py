@@ -1,0 +1,294 @@
+"""`apply`: brings the database to what a document says, in one transaction, or refuses all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from os import PathLike
+from pathlib import Path as FilePath
+from typing import Any
+
+from services.console.core import planning
+from services.console.core.durations import counted
+from services.console.core.faults import DocumentRefused, Fault, Path
+from services.console.core.merging import (
+    SERVER_TYPES,
+    Outside,
+    Scene,
+    Wanted,
+    merge_customers,
+    merge_groups,
+    merge_settings,
+    switched,
+)
+from services.console.core.merging_keys import merge_keys
+from services.console.core.merging_mailings import merge_campaigns, merge_lists, merge_sent_mail
+from services.console.core.merging_servers import merge_bounce_servers
+from services.console.core.planning import SECTIONS, Change
+from services.console.core.reading import Document, read_document
+from services.console.core.yaml_text import parse
+from services.console.handler import references
+from shared.domain.installation import Installation, ListRecord, Tally
+from shared.settings import secret_from_environment
+from shared.storage.database import Connection, Database, StatementRefused
+from shared.storage.provisioning import bounce_servers, customers, keys, mailings, state
+from shared.storage.sealing import Sealer
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyResult:
+    """What was changed, or would be. `notes`: what else a person should know."""
+
+    changes: tuple[Change, ...]
+    notes: tuple[str, ...] = ()
+    dry_run: bool = False
+
+    @property
+    def anything(self) -> bool:
+        """Whether there was anything to do."""
+        return any(change.verb in ("create", "update", "remove") for change in self.changes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    changes: list[Change]
+    removals: dict[str, list[Change]]
+    tallies: dict[str, Tally]
+    sent: Tally
+
+
+def apply_document(
+    database: Database,
+    sealer: Sealer,
+    document: Mapping[str, Any] | str | PathLike[str],
+    *,
+    now: datetime,
+    dry_run: bool = False,
+    prune: bool = False,
+    folder: str | PathLike[str] | None = None,
+    environment: Callable[[str], str | None] = secret_from_environment,
+) -> ApplyResult:
+    """Applies a document: a mapping, or the path of a YAML file.
+
+    now: aware UTC, what `only_mail_from: now` means. prune: removes what the document's sections name no more.
+    folder: what relative file names start from (default: the YAML file's folder, else the working directory).
+    environment: looks up the variables that secrets are in. Raises DocumentRefused with every fault; then nothing
+    was written. Waits for another apply that is under way.
+    """
+    raw, lines, file, base = _load(document, folder)
+    parts = read_document(raw)
+    fetched = references.fetch(parts, base, environment)
+    outside = Outside(fetched.secrets, fetched.subscribers, fetched.sent_mail, sealer.fingerprint, now)
+    with _refusals_told(file), database.transaction() as connection:
+        state.lock(connection)
+        current = state.read(connection)
+        wanted = _merge(Scene(parts, current, outside, Wanted()))
+        faults = [*parts.faults, *fetched.faults, *wanted.faults]
+        if faults:
+            raise DocumentRefused(faults, file=file, lines=lines)
+        plan = _plan(connection, parts, current, wanted, prune=prune)
+        refused = _refused(connection, current, wanted, plan)
+        if refused:
+            raise DocumentRefused(refused, file=file, lines=lines)
+        notes: list[str] = _notes(current, wanted, plan)
+        if not dry_run:
+            notes += _write(connection, sealer, current, wanted, plan, prune=prune)
+    return ApplyResult(tuple(plan.changes), tuple(notes), dry_run)
+
+
+@contextmanager
+def _refusals_told(file: str) -> Iterator[None]:
+    """What the checks overlooked and the database refuses is a refused document too: all of it is rolled back."""
+    try:
+        yield
+    except Exception as error:
+        if not isinstance(error, StatementRefused):
+            raise
+        constraint = getattr(getattr(error, "diag", None), "constraint_name", None) or type(error).__name__
+        fault = Fault((), f"the database refuses it ({constraint})", "look for a name or uid that is used twice")
+        raise DocumentRefused([fault], file=file) from None
+
+
+def _load(
+    document: Mapping[str, Any] | str | PathLike[str], folder: str | PathLike[str] | None
+) -> tuple[object, dict[Path, int], str, FilePath]:
+    if isinstance(document, Mapping):
+        return document, {}, "document", FilePath(folder or ".")
+    path = FilePath(document)
+    try:
+        text = path.read_text("utf-8-sig")
+    except UnicodeDecodeError:
+        raise DocumentRefused([Fault((), "is not text", "save it as UTF-8")], file=str(path)) from None
+    except OSError as error:
+        fault = Fault((), f"can't be read: {error.strerror}", "correct the name or its permissions")
+        raise DocumentRefused([fault], file=str(path)) from None
+    raw, lines = parse(text, str(path))
+    return raw, lines, str(path), FilePath(folder) if folder else path.parent
+
+
+def _merge(scene: Scene) -> Wanted:
+    merge_settings(scene, scene.document.settings)
+    merge_groups(scene)
+    merge_customers(scene)
+    merge_keys(scene)
+    merge_lists(scene)
+    merge_campaigns(scene)
+    merge_sent_mail(scene)
+    merge_bounce_servers(scene)
+    return scene.wanted
+
+
+def _plan(connection: Connection, parts: Document, current: Installation, wanted: Wanted, *, prune: bool) -> _Plan:
+    changes = planning.plan_settings(current.settings, wanted.settings, len(current.groups))
+    removals: dict[str, list[Change]] = {}
+    tallies: dict[str, Tally] = {}
+    for section, kind in SECTIONS.items():
+        present = getattr(current, section)
+        compared = planning.current_after_switches(current, wanted) if section == "groups" else present
+        changes += planning.plan_records(kind, compared, getattr(wanted, section))
+        if section == "lists":
+            for uid, rows in wanted.subscribers.items():
+                tallies[uid] = mailings.compare_subscribers(connection, wanted.lists[uid], rows, prune=prune)
+                changes += planning.plan_tally("subscribers", uid, tallies[uid])
+        if prune and section in parts.sections:
+            removals[section] = planning.plan_removals(kind, present, getattr(wanted, section))
+    sent = mailings.compare_sent_mail(connection, wanted.sent_mail) if wanted.sent_mail else Tally()
+    if wanted.sent_mail:
+        changes += planning.plan_tally("sent mail", "log of sent mail", sent)
+    for removed in removals.values():
+        changes += removed
+    return _Plan(changes, removals, tallies, sent)
+
+
+def _refused(connection: Connection, current: Installation, wanted: Wanted, plan: _Plan) -> list[Fault]:
+    """Removals that can't be, and sent mail that contradicts the log."""
+    faults = [Fault(("sent_mail",), text, "the log only grows; correct the entry") for text in plan.sent.refused]
+    for uid, rows in wanted.subscribers.items():
+        for email in mailings.foreign_uids(connection, wanted.lists[uid], rows):
+            faults.append(
+                Fault(("lists",), f"{uid}: the uid of {email} is not its own", "leave the uid out, or correct it")
+            )
+    gone = {section: [_uid(change) for change in removed] for section, removed in plan.removals.items()}
+    faults += planning.refused_removals(current, wanted, gone)
+    for uid in gone.get("customers", ()):
+        for what, count in customers.belongings(connection, uid).items():
+            faults.append(_kept("customers", f"customer {uid}", f"has {count} {what}"))
+    for uid in gone.get("keys", ()):
+        for email in keys.mailboxes_with_history(connection, uid):
+            faults.append(_kept("keys", f"key {uid}", f"opened {email}, whose ledger and bounce log are kept"))
+    for uid in gone.get("lists", ()):
+        suppressed = mailings.subscribers_left(connection, uid)[1]
+        if suppressed:
+            faults.append(_kept("lists", f"list {uid}", f"holds {suppressed} unsubscribed or blacklisted subscribers"))
+        if count := mailings.mails_sent_for(connection, list_uid=uid):
+            faults.append(_kept("lists", f"list {uid}", f"is named by {count} sent mails"))
+    for uid in gone.get("campaigns", ()):
+        if count := mailings.mails_sent_for(connection, campaign_uid=uid):
+            faults.append(_kept("campaigns", f"campaign {uid}", f"is named by {count} sent mails"))
+    return faults
+
+
+def _kept(section: str, what: str, why: str) -> Fault:
+    return Fault((section,), f"{what} is not named any more, but {why}", "name it again, or run without --prune")
+
+
+def _uid(change: Change) -> str:
+    return str(getattr(change.record, "uid", None) or change.record.name)
+
+
+def _notes(current: Installation, wanted: Wanted, plan: _Plan) -> list[str]:
+    settings = {**current.settings, **wanted.settings}
+    notes = []
+    if not settings.get("extension_enabled", True):
+        notes.append("The extension is switched off (extension_enabled): nothing is polled.")
+    for provider in SERVER_TYPES:
+        waiting = [server.name for server in wanted.bounce_servers.values() if server.provider == provider]
+        if waiting and not settings.get(f"{provider}_enabled", True):
+            notes.append(f"{provider} is switched off: {', '.join(waiting)} will not be polled until it is enabled.")
+    for uid, tally in plan.tallies.items():
+        if tally.kept:
+            notes.append(
+                f"{uid}: {tally.kept} unsubscribed or blacklisted stay as they are; an import never revives them."
+            )
+        if tally.suppressed_new:
+            notes.append(
+                f"{uid}: {tally.suppressed_new} of the new addresses are on the blacklist, and are entered as blacklisted."
+            )
+    return notes
+
+
+def _write(
+    connection: Connection, sealer: Sealer, current: Installation, wanted: Wanted, plan: _Plan, *, prune: bool
+) -> list[str]:
+    notes: list[str] = []
+    customers.save_settings(connection, wanted.settings)
+    for provider, on in switched(current.settings, wanted.settings).items():
+        (customers.allow_everywhere if on else customers.forbid_everywhere)(connection, SERVER_TYPES[provider])
+    changed = [change for change in plan.changes if change.verb in ("create", "update") and change.record is not None]
+    for change in changed:
+        _save(connection, sealer, current, wanted, change, notes)
+    # Subscribers come after their lists, sent mail after subscribers, so that each recipient finds its subscriber.
+    for uid, tally in plan.tallies.items():
+        if tally.new or tally.changed or tally.removed:
+            _save_subscribers(connection, wanted, wanted.lists[uid], prune=prune)
+    if plan.sent.new:
+        mailings.add_sent_mail(connection, wanted.sent_mail)
+    for section in reversed(tuple(SECTIONS)):
+        for change in plan.removals.get(section, ()):
+            _REMOVE[section](connection, _uid(change))
+    if plan.removals.get("bounce_servers"):
+        bounce_servers.forget_idle_mailboxes(connection)
+    return notes
+
+
+def _save(
+    connection: Connection, sealer: Sealer, current: Installation, wanted: Wanted, change: Change, notes: list[str]
+) -> None:
+    match change.kind:
+        case "group":
+            customers.save_group(connection, change.record)
+        case "customer":
+            customers.save_customer(connection, change.record)
+        case "key":
+            notes += _save_key(connection, sealer, current, wanted, change)
+        case "list":
+            mailings.save_list(connection, change.record)
+        case "campaign":
+            mailings.save_campaign(connection, change.record)
+        case "bounce server":
+            bounce_servers.save(connection, change.record)
+
+
+def _save_key(
+    connection: Connection, sealer: Sealer, current: Installation, wanted: Wanted, change: Change
+) -> list[str]:
+    key = change.record
+    secret = wanted.secrets.get(key.uid)
+    sealed = sealer.seal(secret.encode(), f"api_key:{key.uid}") if secret is not None else None
+    keys.save(connection, key, sealed)
+    before = current.keys.get(key.uid)
+    access = ("credential", "authority_url", "api_url")
+    if before is None or all(getattr(before, name) == getattr(key, name) for name in access):
+        return []
+    tokens, mailboxes = keys.start_over(connection, key.uid)
+    return [
+        f"Key {key.name}: {counted(tokens, 'access token')} dropped, {counted(mailboxes, 'mailbox', 'mailboxes')} due at once."
+    ]
+
+
+def _save_subscribers(connection: Connection, wanted: Wanted, row: ListRecord, *, prune: bool) -> None:
+    mailings.save_subscribers(connection, row, wanted.subscribers[row.uid])
+    if prune:
+        mailings.prune_subscribers(connection, row, wanted.subscribers[row.uid])
+
+
+_REMOVE: Mapping[str, Callable[[Connection, str], None]] = {
+    "groups": customers.remove_group,
+    "customers": customers.remove_customer,
+    "keys": keys.remove,
+    "lists": mailings.remove_list,
+    "campaigns": mailings.remove_campaign,
+    "bounce_servers": bounce_servers.remove,
+}

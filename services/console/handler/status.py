@@ -1,0 +1,88 @@
+"""`status`: reads where everything stands, and finds the reasons for what does not go on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from services.console.core.reasons import Facts, KeyFacts, MailboxFacts, Reason, reasons
+from shared.domain.errors import BrokerOrDatabaseDown
+from shared.storage import dead_letters, heartbeats, overview
+from shared.storage.database import Database
+from shared.storage.heartbeats import Heartbeat
+from shared.storage.overview import MailboxLine, Totals
+from shared.storage.provisioning import keys, state
+from shared.storage.provisioning.keys import KeyLine
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Everything that `status` shows. depths: None when the broker was not asked or does not answer."""
+
+    now: datetime
+    services: tuple[Heartbeat, ...]
+    mailboxes: tuple[MailboxLine, ...]
+    keys: tuple[KeyLine, ...]
+    totals: Totals
+    dead_letters: Mapping[str, int]
+    depths: Mapping[str, int] | None
+    reasons: tuple[Reason, ...]
+
+    @property
+    def faulty(self) -> bool:
+        """Whether anything is at fault: the exit code of the command."""
+        return any(reason.level == "fault" for reason in self.reasons)
+
+
+def read_status(database: Database, depths: Callable[[], Mapping[str, int]] | None = None) -> Status:
+    """Reads all of it in one transaction, and the broker's depths beside it. Raises BrokerOrDatabaseDown for PostgreSQL only."""
+    found, broker_down = _depths(depths)
+    with database.transaction() as connection:
+        now = overview.now(connection)
+        beats = heartbeats.all_beats(connection)
+        boxes = overview.mailboxes(connection)
+        key_lines = keys.lines(connection)
+        totals = overview.totals(connection)
+        parked = dead_letters.count_waiting(connection)
+        settings = state.settings(connection)
+    facts = Facts(
+        now=now,
+        settings=settings,
+        beats=_youngest(beats),
+        mailboxes=[_mailbox_facts(box) for box in boxes],
+        keys=[KeyFacts(key.name, key.provider, key.customer, key.secret_expires_on, key.failure) for key in key_lines],
+        dead_letters=sum(parked.values()),
+        outbox_age=totals.outbox_age,
+        broker_down=broker_down,
+    )
+    return Status(now, tuple(beats), tuple(boxes), tuple(key_lines), totals, parked, found, tuple(reasons(facts)))
+
+
+def _depths(ask: Callable[[], Mapping[str, int]] | None) -> tuple[Mapping[str, int] | None, bool]:
+    if ask is None:
+        return None, False
+    try:
+        return ask(), False
+    except BrokerOrDatabaseDown:
+        return None, True
+
+
+def _youngest(beats: list[Heartbeat]) -> dict[str, timedelta]:
+    ages: dict[str, timedelta] = {}
+    for beat in beats:
+        ages[beat.service] = min(beat.age, ages.get(beat.service, beat.age))
+    return ages
+
+
+def _mailbox_facts(box: MailboxLine) -> MailboxFacts:
+    return MailboxFacts(
+        email=box.email,
+        provider=box.provider,
+        active_servers=box.active_servers,
+        paused=box.paused,
+        dry_run=box.dry_run_servers > 0,
+        failure=box.failure or box.token_failure,
+        throttled_until=box.throttled_until,
+        waiting_disposals=box.waiting_disposals,
+    )

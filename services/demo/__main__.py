@@ -1,0 +1,147 @@
+"""The demo from beginning to end: `apiconnect demo`."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Event
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from services.demo.core.comparing import compare
+from services.demo.core.planting import MAILBOXES, PlannedMail, plan
+from services.demo.handler.checking import collect
+from services.demo.handler.screen import Screen, show_table
+from services.demo.handler.stage import plant, set_up
+from services.demo.handler.works import Works, embedded_database
+from services.simulator.__main__ import RunningSimulator, start
+from services.simulator.http.control_client import ControlClient
+from services.simulator.settings import SimulatorSettings
+from shared.messaging.memory import MemoryBroker
+from shared.storage import demo_counts
+from shared.storage.database import Database
+from shared.storage.sealing import Sealer
+from shared.telemetry import configure
+
+app = typer.Typer()
+
+_STILL_SECONDS = 120.0
+_PROMISES = (
+    "The demo's broker lives in this process: it routes, delays, redelivers and parks like RabbitMQ, but it keeps nothing "
+    "when the process ends, and serves no other process. `make test` runs the same services on RabbitMQ."
+)
+
+
+@app.command()
+def demo(
+    mails: Annotated[int, typer.Option(min=1, max=50_000, help="how many mails to plant")] = 300,
+    seed: Annotated[int, typer.Option(help="the same seed plants the same mails")] = 1,
+    keep: Annotated[bool, typer.Option("--keep", help="leave everything running until Ctrl-C")] = False,
+) -> None:
+    """Plants mail of every kind in simulated mailboxes, deals with it, and compares what came of it with what was planted."""
+    configure("demo", level="ERROR", form="text")
+    console = Console()
+    folder = Path(tempfile.mkdtemp(prefix="apiconnect-demo-"))
+    simulator: RunningSimulator | None = None
+    try:
+        simulator = start(SimulatorSettings(own_process=True))
+        with embedded_database(folder / "postgresql") as database:
+            good = _play(console, simulator, database, mails, seed, keep=keep)
+    finally:
+        if simulator is not None:
+            simulator.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+    raise typer.Exit(0 if good else 1)
+
+
+def _play(
+    console: Console, simulator: RunningSimulator, database: Database, count: int, seed: int, *, keep: bool
+) -> bool:
+    now = datetime.now(UTC)
+    mails = plan(seed, count, now)
+    sealing_keys = Sealer.new_key()
+    console.print(f"API Connect demo: {count:,} mails in {len(MAILBOXES)} mailboxes of two customers, seed {seed}")
+    console.print(f"Microsoft 365 and Google, simulated: {simulator.https_url}", highlight=False)
+    set_up(simulator, database, Sealer.parse(sealing_keys), mails, now)
+    works = Works(database, MemoryBroker(), sealing_keys, simulator.ca_file)
+    try:
+        with Screen(console, count, sum(mail.is_report for mail in mails)) as screen:
+            planted = 0
+
+            def on_planted(more: int) -> None:
+                nonlocal planted
+                planted += more
+                screen.show(planted=planted)
+
+            ids = plant(simulator, mails, now, on_planted)
+            works.start()
+            _wait(screen, works, database, count)
+        good = _report(console, database, simulator, mails, ids)
+        if keep:
+            _keep(console, simulator, database)
+    finally:
+        works.stop()
+    return good
+
+
+def _wait(screen: Screen, works: Works, database: Database, count: int) -> None:
+    """Until every mail is served and tidied, or a service died, or nothing has moved for two minutes."""
+    last: demo_counts.Progress | None = None
+    moved_at = time.monotonic()
+    while not works.failures and time.monotonic() - moved_at < _STILL_SECONDS:
+        with database.transaction() as connection:
+            now = demo_counts.progress(connection)
+        screen.show(
+            listed=now.listed, fetched=now.fetched, classified=now.classified, acted_on=now.served, tidied=now.tidied
+        )
+        if now.served >= count and now.tidy_due == 0:
+            return
+        if now != last:
+            last, moved_at = now, time.monotonic()
+        time.sleep(0.2)
+
+
+def _report(
+    console: Console,
+    database: Database,
+    simulator: RunningSimulator,
+    mails: Sequence[PlannedMail],
+    ids: Mapping[int, str],
+) -> bool:
+    """The table, each difference, one mail's story, and the last line."""
+    lines, faults = compare(mails, collect(database, ControlClient(simulator.http_url), mails, ids))
+    show_table(console, lines)
+    for fault in faults[:20]:
+        console.print(f"[red]{fault}[/]", highlight=False)
+    _tell_one(console, database, mails)
+    console.print(_PROMISES, style="dim")
+    lost = next(line.actual for line in lines if line.what == "lost")
+    console.print(f"lost {lost}")
+    return not faults and all(line.good for line in lines)
+
+
+def _tell_one(console: Console, database: Database, mails: Sequence[PlannedMail]) -> None:
+    """The story of one mail that bounced for good, as `apiconnect why` tells it."""
+    bounced = next((mail for mail in mails if mail.kind == "hard"), None)
+    if bounced is not None:
+        console.print(f"\n[bold]apiconnect why {bounced.recipients[0]}[/]", highlight=False)
+
+
+def _keep(console: Console, simulator: RunningSimulator, database: Database) -> None:
+    """Leaves everything running until Ctrl-C."""
+    console.print(f"database   {database.url}", highlight=False)
+    console.print(f"simulator  {simulator.http_url} and {simulator.https_url}, CA {simulator.ca_file}", highlight=False)
+    console.print("Everything goes on running. Ctrl-C ends it.")
+    with suppress(KeyboardInterrupt):
+        Event().wait()
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,1 @@
+"""What the demo plants and what must come of it: pure."""

@@ -1,0 +1,1 @@
+"""Carrying a demo out: planting, running, checking, showing."""

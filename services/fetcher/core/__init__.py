@@ -1,0 +1,1 @@
+"""What a poll has to do: pure decisions."""

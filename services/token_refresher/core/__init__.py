@@ -1,0 +1,1 @@
+"""Nothing to decide here but what `shared.domain.tokens` says."""
