@@ -42,7 +42,7 @@ check: $(STAMP) ## Linter, formatter, types, import rules, generated documents: 
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/python docs/generate.py --check
 
 format: $(STAMP) ## Puts the code into the one format and repairs what the linter can

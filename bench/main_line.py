@@ -16,7 +16,7 @@ import psycopg
 
 from bench.installation import Box, Key, boxes, create, enter_sent_mail, mailbox_ids
 from bench.outcome import differences
-from bench.processes import cpu_seconds, services, used_since
+from bench.processes import check, cpu_seconds, services, used_since
 from bench.reports import Report, reports
 from bench.results import Figure, Result, at_least, at_most
 from bench.servers import Place, Servers
@@ -87,14 +87,14 @@ def _per_mail(side: str, seconds: float, mails: int) -> Figure:
 def _measure(servers: Servers, tell: Tell, mails: int, *, batch_size: int | None) -> Run:
     """batch_size: None leaves the services' own."""
     label = "in batches" if batch_size is None else f"batch size {batch_size}"
-    with servers.place(f"main-line-{batch_size or 'batches'}") as place:
-        with Database(place.database_url, name="bench") as database:
-            planted = _plant(database, place, mails, lambda done: tell(f"planting ({label})", done, mails))
-            environment = dict(place.environment)
-            if batch_size is not None:
-                environment["APICONNECT_BATCH_SIZE"] = str(batch_size)
-            seconds, cpu = _clock(place, environment, mails, lambda done: tell(label, done, mails))
-            return Run(mails, seconds, cpu, differences(database, place.rabbitmq_url, planted))
+    environment = {} if batch_size is None else {"APICONNECT_BATCH_SIZE": str(batch_size)}
+    with (
+        servers.place(f"main-line-{batch_size or 'batches'}") as place,
+        Database(place.database_url, name="bench") as database,
+    ):
+        planted = _plant(database, place, mails, lambda done: tell(f"planting ({label})", done, mails))
+        seconds, cpu = _clock(place, {**place.environment, **environment}, mails, lambda done: tell(label, done, mails))
+        return Run(mails, seconds, cpu, differences(database, place.rabbitmq_url, planted))
 
 
 def _plant(database: Database, place: Place, mails: int, done: Callable[[int], None]) -> list[Report]:
@@ -175,24 +175,16 @@ def _clock(
         ):
             give_up_at = time.monotonic() + _LIMIT_SECONDS
             while broker.depths()[queue] == mails:
-                _check_alive(running, give_up_at)
+                check(running, give_up_at)
                 time.sleep(0.01)
             before, started = cpu_seconds(), time.monotonic()
             while (left := _waiting(connection)) > 0:
-                _check_alive(running, give_up_at)
+                check(running, give_up_at)
                 done(mails - left)
                 time.sleep(_LOOK_SECONDS)
             return time.monotonic() - started, used_since(before)
     finally:
         broker.close()
-
-
-def _check_alive(running: dict[str, object], give_up_at: float) -> None:
-    for name, child in running.items():
-        if child.process.poll() is not None:  # type: ignore[attr-defined]
-            raise RuntimeError(f"{name} ended: {child.said()}")  # type: ignore[attr-defined]
-    if time.monotonic() > give_up_at:
-        raise RuntimeError(f"not done after {_LIMIT_SECONDS:.0f} s")
 
 
 def _waiting(connection: psycopg.Connection) -> int:

@@ -42,7 +42,9 @@ def differences(database: Database, rabbitmq_url: str, planted: Sequence[Report]
         ("outbox", outbox, (0,)),
         ("queues", _depths(rabbitmq_url), {}),
     ]
-    return [f"{what}: expected {_short(right)}, found {_short(found)}" for what, found, right in checks if found != right]
+    return [
+        f"{what}: expected {_short(right)}, found {_short(found)}" for what, found, right in checks if found != right
+    ]
 
 
 def _depths(rabbitmq_url: str) -> dict[str, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -43,6 +44,15 @@ def services(names: Sequence[str], environment: Mapping[str, str], logs: Path) -
             ending.callback(child.end)
             running[name] = child
         yield running
+
+
+def check(running: Mapping[str, Child], give_up_at: float) -> None:
+    """Raises RuntimeError, with what it said last, when a service has ended, or when it is later than `give_up_at`."""
+    for name, child in running.items():
+        if child.process.poll() is not None:
+            raise RuntimeError(f"{name} ended: {child.said()}")
+    if time.monotonic() > give_up_at:
+        raise RuntimeError(f"not done in time; {', '.join(running)} are still at it")
 
 
 def cpu_seconds() -> dict[str, float]:

@@ -11,6 +11,7 @@ from services.classifier.cli import app as classifier_commands
 from services.console.cli import app as console_commands
 from services.demo.__main__ import app as demo_commands
 from services.simulator.cli import app as simulator_commands
+from shared.telemetry import configure
 
 SERVICES = ("scheduler", "token_refresher", "fetcher", "classifier", "actions", "simulator")
 
@@ -36,7 +37,8 @@ def run(service: Annotated[str, typer.Argument(help="one of: " + ", ".join(SERVI
 
 
 def main() -> None:
-    """The console script."""
+    """The console script. Logs go to the error stream: standard output is a command's answer alone."""
+    configure("apiconnect", level="ERROR", form="text")  # a service that is run sets up its own
     app()
 
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from threading import get_ident
 
 from shared.domain.api_keys import ApiKey
-from shared.domain.errors import CredentialsRejected, Permanent, Temporary
+from shared.domain.errors import BrokerOrDatabaseDown, CredentialsRejected, Permanent, Temporary
 from shared.domain.mailboxes import Capability, Provider, domain_of
 from shared.domain.tokens import AccessToken, TokenSubject, needs_refresh
 from shared.providers.pacing import PacedBudget, Reservation
@@ -29,7 +29,7 @@ _RETRY_BROKEN = timedelta(hours=1)
 _RETRY_TEMPORARY = timedelta(seconds=30)
 _RECHECK_DENIED = timedelta(hours=24)
 # What a provider says when the credential is good but one of the scopes is not given to it.
-_SCOPE_DENIED = frozenset({"unauthorized_client", "invalid_scope"})
+_SCOPE_DENIED = frozenset({"unauthorized_client", "invalid_scope", "access_denied"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,13 +159,19 @@ class MailboxAccess:
         scopes, granted = self._scopes(record, key, address, wanted)
         budget = self.budget(record, key, address, patience=patience)
 
+        held: list[AccessToken] = []
+
         def token(renew: bool) -> AccessToken:
-            return self.tokens.fresh(key, address, scopes, renew=renew)
+            # Asked for before each call: the table is asked only when the token in hand won't do any more.
+            if renew or not held or needs_refresh(held[0].expires_at, _now()):
+                held[:] = [self.tokens.fresh(key, address, scopes, renew=renew)]
+            return held[0]
 
         try:
             yield OpenMailbox(record.open_mailbox(key, address, token, budget), key, record, granted)
         finally:
-            budget.close()
+            with suppress(BrokerOrDatabaseDown):  # the slots expire by themselves
+                budget.close()
 
     def budget(self, record: ProviderRecord, key: ApiKey, address: str, *, patience: float = 30.0) -> PacedBudget:
         """This process's part of the mailbox's allowance. Close it at the end of the work."""
@@ -191,7 +197,7 @@ class MailboxAccess:
             with self._database.transaction() as connection:
                 budgets.block(connection, scope, seconds)
 
-        return PacedBudget(reserve, limits, block=block, patience_seconds=patience)
+        return PacedBudget(reserve, limits, name=address, block=block, patience_seconds=patience)
 
     def _scopes(
         self, record: ProviderRecord, key: ApiKey, address: str, wanted: Capability
@@ -220,7 +226,9 @@ class MailboxAccess:
                     continue
                 granted = record.granted(token, scopes)
                 self._note_granted(key, address, granted, known, scopes)
-                return scopes, granted
+                # Rights that Exchange itself gives to the app are in no token: there a probe has found them.
+                probed = frozenset(c for c, good in known.items() if good) if granted else frozenset()
+                return scopes, granted | probed
             if refusal is not None and known.get(capability) is not False:
                 code = refusal.diagnosis.code
                 self._note(key, address, capability, granted=False, scopes=record.scopes[capability][0], code=code)

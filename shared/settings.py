@@ -26,8 +26,12 @@ class _FileVariants(PydanticBaseSettingsSource):
     """Reads `<NAME>_FILE` variables."""
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        path = os.environ.get(f"{PREFIX}{field_name.upper()}_FILE")
-        return (Path(path).read_text("utf-8").strip() if path else None), field_name, False
+        name = f"{PREFIX}{field_name.upper()}_FILE"
+        path = os.environ.get(name)
+        try:
+            return (Path(path).read_text("utf-8").strip() if path else None), field_name, False
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsMissing(f"settings: {name}: {path} can't be read: {type(error).__name__}") from None
 
     def __call__(self) -> dict[str, Any]:
         found = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}

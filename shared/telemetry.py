@@ -13,11 +13,22 @@ from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
 log: Final[structlog.stdlib.BoundLogger] = structlog.get_logger()
 
-# A last line of defence behind "never log a secret": whatever looks like one is cut out of a log line.
-_SECRETS: Final = re.compile(
-    r"(eyJ[\w-]{8,}\.[\w-]+\.[\w-]*|ya29\.[\w.-]+|-----BEGIN[^-]+KEY-----.*?(?:-----END[^-]+KEY-----|$)"
-    r"|(?<=Bearer )\S+|(?<=client_secret=)[^&\s]+|(?<=://)[^/\s:@]+:[^/\s@]+(?=@))",
-    re.DOTALL,
+# A last line of defence behind "never log a secret": whatever looks like one is cut out of a log line. Each pattern keeps its
+# group `before`, if it has one.
+_NAMES: Final = "client_secret|client_assertion|access_token|refresh_token|id_token|assertion|private_key|password"
+_SECRETS: Final = tuple(
+    re.compile(pattern, re.DOTALL)
+    for pattern in (
+        r"-----BEGIN[^-]+KEY-----.*?(?:-----END[^-]+KEY-----|$)",
+        r"eyJ[\w-]{8,}\.[\w-]+\.[\w-]*",
+        r"ya29\.[\w.-]+",
+        r"\b[\w.~-]{3}\dQ~[\w.~-]{31,37}",  # a client secret as Entra makes them
+        r"(?P<before>Bearer )[^\s\"']+",
+        r"(?P<before>(?i:authorization)[\"']?\s*[:=]\s*[\"']?(?i:bearer|basic)\s+)[^\s\"']+",
+        rf"(?P<before>\b(?i:{_NAMES})=[\"']?)[^&\s\"']+",
+        rf"(?P<before>[\"'](?i:{_NAMES})[\"']\s*:\s*[\"'])[^\"']+",
+        r"(?P<before>://)[^/\s:@]+:[^/\s@]+(?=@)",
+    )
 )
 
 API_CALLS = Counter("apiconnect_api_calls_total", "Calls to a provider", ["provider", "operation", "status"])
@@ -34,13 +45,28 @@ DUE_MAILBOXES = Gauge("apiconnect_due_mailboxes", "Mailboxes that were due at th
 
 def redact(text: str) -> str:
     """`text` with everything that looks like a token, key, or password in a URL replaced by `[secret]`."""
-    return _SECRETS.sub("[secret]", text)
+    for pattern in _SECRETS:
+        text = pattern.sub(lambda found: (found.groupdict().get("before") or "") + "[secret]", text)
+    return text
+
+
+def _redacted(value: Any) -> Any:
+    """A field's value, redacted as deep as it goes."""
+    match value:
+        case str():
+            return redact(value)
+        case dict():
+            return {name: _redacted(inner) for name, inner in value.items()}
+        case list() | tuple():
+            return [_redacted(inner) for inner in value]
+        case _:
+            return value
 
 
 def _redact_event(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     for field, value in event.items():
-        if isinstance(value, str):
-            event[field] = redact(value)
+        if not field.startswith("_"):  # structlog's own, such as the record that it formats
+            event[field] = _redacted(value)
     return event
 
 

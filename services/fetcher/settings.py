@@ -13,9 +13,9 @@ class FetcherSettings(ProcessSettings, SealingSettings, ProviderSettings):
 
     database_connections: int = Field(default=24, ge=1, le=200)
     mailboxes_at_once: int = Field(default=64, ge=1, le=512)
-    mails_per_round: int = Field(default=50, ge=1, le=500, description="stored in one transaction")
-    mails_per_poll: int = Field(default=2_000, ge=1)
-    poll_seconds: float = Field(default=120.0, gt=0, description="after that a poll ends, and the next is due at once")
+    mails_per_round: int = Field(default=20, ge=1, le=500, description="stored in one transaction")
+    mails_per_poll: int = Field(default=10_000, ge=1)
+    poll_seconds: float = Field(default=300.0, gt=0, description="after that a poll ends, and the next is due at once")
     linger_seconds: float = Field(
         default=3.0, ge=0, description="how long a poll waits for what it fetched to be served"
     )

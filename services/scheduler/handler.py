@@ -17,6 +17,7 @@ from shared.domain.errors import BrokerOrDatabaseDown
 from shared.domain.mailboxes import Stage
 from shared.domain.tokens import REFRESH_MARGIN
 from shared.messaging.broker import Broker
+from shared.messaging.dead_letters import collect
 from shared.messaging.topology import queue_for
 from shared.messaging.unit import Unit, UnitFactory, relay
 from shared.storage import bounce_log, budgets, fetched_mail, heartbeats, inbox, mailboxes, raw_mail, tokens
@@ -86,6 +87,12 @@ class Jobs:
             if late:
                 SWEPT.labels(stage.value).inc(len(late))
                 log.warning("stage.swept", stage=stage.value, mails=len(late), overdue=overdue, in_queue=waiting)
+
+    def collect_dead_letters(self) -> None:
+        """Gives what the broker itself parked (handed out too often) a row, so that a person finds and replays it."""
+        collected = collect(self._broker, self._units.database)
+        if collected:
+            log.warning("dead_letters.collected", messages=collected)
 
     def tie_again(self) -> None:
         """Sends unmatched reports through actions again whose ids name a sent mail by now."""

@@ -82,9 +82,13 @@ class World:
         self.chance.seed(self.settings.seed)
 
     def restart_observation(self) -> None:
-        """Forget statistics; meters start over, with buckets that begin now. Requests on their way stay counted."""
+        """Forget statistics, and let the meters start over."""
         self.calls.clear()
         self.calls_by_mailbox.clear()
+        self.restart_meters()
+
+    def restart_meters(self) -> None:
+        """Meters as new, with buckets that begin now; requests on their way stay counted until they end."""
         self.metered_since = self.now()
         for (provider, _, address), meter in self.meters.items():
             meter.restart(self.allowance(provider, address), self.metered_since)

@@ -37,10 +37,12 @@ _MARKS = (
     "x-mail-autoreply",
 )
 _SUBJECT = re.compile(
-    r"^\s{0,8}\[?(?:re:\s{0,4})?(?:auto(?:matic|mated)?[ -]?(?:reply|response|responder|antwort)|auto:|autoreply|out of (?:the )?office"
+    r"^\s{0,8}\[?(?:re:\s{0,4})?(?:auto(?:matic|mated)?[ -]?(?:reply|response|responder|antwort)|auto:|autoreply"
+    r"|out of (?:the )?office"
     r"|away from (?:the |my )?(?:office|mail)|on (?:vacation|holiday|leave)|vacation (?:reply|notice|response)"
     r"|abwesen|automatische (?:antwort|abwesenheit)|r[ée]ponse automatique|absence du bureau|respuesta autom[áa]tica"
-    r"|risposta automatica|fuori sede|resposta autom[áa]tica|automatisch antwoord|afwezig|automatyczna odpowied|autosvar|自動(?:返信|応答)"
+    r"|risposta automatica|fuori sede|resposta autom[áa]tica|automatisch antwoord|afwezig|automatyczna odpowied|autosvar"
+    r"|自動(?:返信|応答)"
     r"|自动(?:回复|答复)|автоответ|автоматический ответ)|\((?:automatic|auto) (?:response|reply)\)",
     re.IGNORECASE,
 )

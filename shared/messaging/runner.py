@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from threading import Event
-from typing import Generic, Protocol, TypeVar
+from typing import Generic
 
 from prometheus_client import Counter
 
@@ -20,64 +20,19 @@ from shared.domain.errors import BrokerOrDatabaseDown, Temporary
 from shared.messaging.broker import Broker, Delivery
 from shared.messaging.draining import Draining, Settled
 from shared.messaging.failures import Failures, Outage, TooManyDeadLetters
+from shared.messaging.handlers import BatchHandler, Facts, OneHandler, Outcome
 from shared.messaging.received import Message, NotOurMessage, Received, decode
 from shared.messaging.retry import Action
 from shared.messaging.topology import queue_for
-from shared.messaging.unit import Unit, UnitFactory
+from shared.messaging.unit import UnitFactory
 from shared.telemetry import log
 
 __all__ = ["BatchHandler", "BatchRunner", "ConcurrentRunner", "OneHandler", "Received", "TooManyDeadLetters"]
-
-Facts = TypeVar("Facts")
-Outcome = TypeVar("Outcome")
 
 # A message that meets an "outage" this often in a row, though broker and database answer, has a fault of its own.
 _OUTAGES_IN_A_ROW = 5
 
 _MESSAGES = Counter("apiconnect_messages_total", "Messages by what became of them", ["queue", "result"])
-
-
-class BatchHandler(Protocol[Message, Facts, Outcome]):
-    """Read, decide, write. May also have `failed(unit, received, error: Permanent) -> None`, which records a permanent
-    failure in the unit that marks the message as done."""
-
-    @property
-    def message(self) -> type[Message]:
-        """What it reads."""
-        ...
-
-    @property
-    def consumer(self) -> str:
-        """Its name in the inbox."""
-        ...
-
-    def read(self, messages: Sequence[Received[Message]]) -> Facts:
-        """What deciding needs, for the whole batch at once. No transaction is open."""
-        ...
-
-    def decide(self, message: Received[Message], facts: Facts) -> Outcome:
-        """Pure."""
-        ...
-
-    def write(self, unit: Unit, outcomes: Sequence[tuple[Received[Message], Outcome]]) -> None:
-        """Never called with messages that were handled before, nor with an empty sequence."""
-        ...
-
-
-class OneHandler(Protocol[Message]):
-    """Handles one message at a time, in any of many threads; must be repeatable, since there is no inbox.
-
-    May also have `failed(unit, received, error: Permanent) -> None`.
-    """
-
-    @property
-    def message(self) -> type[Message]:
-        """What it reads."""
-        ...
-
-    def handle(self, received: Received[Message]) -> None:
-        """Does it. The type of an exception says what happens next."""
-        ...
 
 
 @dataclass(slots=True)

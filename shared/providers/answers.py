@@ -1,7 +1,7 @@
 """What a provider answered, and how it is read: guarded, so that a broken answer names the mailbox and the call.
 
-Everything here treats the answer as unreliable. What can't be read is ProviderUnavailable: it says nothing about the key
-or the mailbox, and may be right the next time.
+Everything here treats the answer as unreliable. What can't be read is ProviderUnavailable: it says nothing about the
+key or the mailbox, and may be right the next time.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A mailbox's calls: each draws on the budget, carries the token, and is repeated once after a 401 with a renewed one."""
+"""A mailbox's calls: each draws on the budget, carries the token, and is repeated once after a 401."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """One table turns what a provider says into our error types: the row, the look-up, and the Retry-After header.
 
-Each provider has its own rows (graph/errors.py, gmail/errors.py). No row can make a throttle, a 5xx or an answer without a
-readable reason permanent: those are decided before the table is asked.
+Each provider has its own rows (graph/errors.py, gmail/errors.py). No row can make a throttle, a 5xx or an answer
+without a readable reason permanent: those are decided before the table is asked.
 """
 
 from __future__ import annotations
@@ -11,8 +11,11 @@ from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
-from shared.domain.errors import ApiConnectError, Diagnosis, Permanent, Temporary
+from shared.domain.errors import ApiConnectError, Diagnosis, MailGone, Permanent, ProviderUnavailable, Temporary
 from shared.providers.answers import Answer, Call
+
+# The calls that name one mail. In any other "not found" does not mean that a mail is gone.
+_ABOUT_A_MAIL = frozenset({"fetch_raw", "dispose", "oldest_unread"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,8 @@ def find_row(rows: Sequence[Row], code: str, message: str) -> Row | None:
 def raised(row: Row, call: Call, message: str, *, retry_after: float | None = None, code: str = "") -> ApiConnectError:
     """The row's error. `code`: the provider's own, where the row stands for several. `message` is cut: it is theirs."""
     words = f"{call}: {code or row.code}: {' '.join(message.split())[:300]}"
+    if row.error is MailGone and call.operation not in _ABOUT_A_MAIL:
+        return ProviderUnavailable(words, retry_after=retry_after)
     if issubclass(row.error, Permanent):
         found = Diagnosis(code or row.code, row.cause, row.fix, row.link)
         return row.error(words, found, mailbox=call.mailbox, call=call.operation)

@@ -36,8 +36,8 @@ class Transport:
     """How this process reaches the providers; made once.
 
     ca_file: PEM of the authorities to trust, None for the ones that requests ships. connect_timeout, read_timeout:
-    seconds, the latter between two bytes; total_timeout: seconds for a whole answer. pool_size: kept connections per host
-    and thread. clock: epoch seconds, for what a provider states relative to now.
+    seconds, the latter between two bytes; total_timeout: seconds for a whole answer. pool_size: kept connections per
+    host and thread. clock: epoch seconds, for what a provider states relative to now.
     """
 
     def __init__(
@@ -76,8 +76,8 @@ class Transport:
     ) -> Answer:
         """Sends one request and reads the answer, whatever its status, up to `max_bytes`.
 
-        Raises ProviderUnavailable for a network fault, OutcomeUnknown if the request may have been carried out and is not
-        `repeatable`, PayloadRejected for an address that can't be called at all.
+        Raises ProviderUnavailable for a network fault, OutcomeUnknown if the request may have been carried out and is
+        not `repeatable`, PayloadRejected for an address that can't be called at all.
         """
         started, status = time.monotonic(), 0
         try:
@@ -100,7 +100,7 @@ class Transport:
             raise _network_fault(call, fault, repeatable=repeatable) from None
         finally:
             self._observe(call.provider, call.operation, status, time.monotonic() - started)
-        if status >= 502 and not repeatable:
+        if status >= 500 and not repeatable:
             raise OutcomeUnknown(f"{call}: status {status}, the work may have been done")
         if 300 <= status < 400:
             raise unreadable(call, f"status {status}: redirects are not followed, a token would travel along")

@@ -1,4 +1,4 @@
-"""A provider in memory: the double for handler and pipeline tests. It passes the same contract suite as Graph and Gmail.
+"""A provider in memory: the double for handler and pipeline tests. It passes the providers' contract suite.
 
 It has no network, no limits and no tokens of worth; a test plants mail, forces errors, and reads the log of removals.
 """

@@ -1,7 +1,7 @@
-"""Keeping a mailbox's budget inside one process: slices of the shared allowance, handed to threads in the order they came.
+"""A mailbox's budget inside one process: slices of the shared allowance, handed to threads in order.
 
-The allowance itself is shared by all processes and kept elsewhere (one UPDATE in storage, or `TokenBucket` here). This file
-asks for it about once a second and not for every call, and only the thread whose turn it is asks.
+The allowance itself is shared by all processes and kept elsewhere (one UPDATE in storage, or `TokenBucket` here). This
+file asks for it about once a second and not for every call, and only the thread whose turn it is asks.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ class _Ticket:
 class PacedBudget:
     """A mailbox's Budget for the threads of one process. Implements shared.providers.provider.Budget.
 
-    block(seconds): tells the other processes that the provider refused. clock: seconds, steady. sleep: waits for units;
-    waiting for a slot or one's turn is a condition that the other threads signal.
+    name: whose budget it is, for messages. block(seconds): tells the other processes that the provider refused.
+    clock: seconds, steady. sleep: waits for units; waiting for one's turn is a condition that other threads signal.
     Callers are served strictly in order, so that a batch that needs every slot is not overtaken for ever.
     """
 
@@ -68,6 +68,7 @@ class PacedBudget:
         reserve: Reserve,
         limits: BudgetLimits,
         *,
+        name: str = "this mailbox",
         block: Callable[[float], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
@@ -76,6 +77,7 @@ class PacedBudget:
     ) -> None:
         self._reserve = reserve
         self._limits = limits
+        self._name = name
         self._block = block or (lambda seconds: None)
         self._clock = clock
         self._sleep = sleep
@@ -133,7 +135,7 @@ class PacedBudget:
             self._wait_for_turn(ticket, give_up_at)
             while (wait := self._try_to_take(ticket)) > 0:
                 if self._clock() + wait > give_up_at:
-                    raise Throttled("the mailbox's budget is used up for now", retry_after=wait)
+                    raise Throttled(f"the budget of {self._name} is used up for now", retry_after=wait)
                 self._sleep(wait)
         finally:
             with self._changed:
@@ -146,10 +148,10 @@ class PacedBudget:
             while self._queue[0] is not ticket or self._in_use + ticket.slots > self._limits.slots:
                 left = give_up_at - self._clock()
                 if left <= 0 or not self._changed.wait(left):
-                    raise Throttled("too many calls wait for this mailbox")
+                    raise Throttled(f"too many calls wait for {self._name}")
 
     def _try_to_take(self, ticket: _Ticket) -> float:
-        """Takes units and slots and returns 0, or the seconds after which to try again. Only the first in line is here."""
+        """Takes units and slots and returns 0, or the seconds until the next try. Only the first in line is here."""
         with self._changed:
             now = self._clock()
             if self._blocked_until > now:
@@ -185,8 +187,8 @@ class PacedBudget:
         return min(self._limits.slots, self._in_use + sum(ticket.slots for ticket in self._queue))
 
     def _wanted_slots(self) -> int:
-        """The most that was needed lately: an idle process holds nothing that another could use, a busy one need not ask
-        again for each of its threads."""
+        """The most that was needed lately: an idle process holds nothing that another could use, and a busy one need
+        not ask again for each of its threads."""
         wanted = max(self._peak, self._last_peak)
         self._last_peak, self._peak = self._peak, self._demand()
         return max(wanted, self._peak)

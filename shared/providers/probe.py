@@ -1,7 +1,8 @@
 """Finding out what a key may do in a mailbox, without changing any mail (A010).
 
-Google gives a token only for scopes that are delegated, so a token is the proof. Microsoft's token names the application's
-permissions; what it does not name may still be allowed (rights given in Exchange), so a harmless call decides.
+Google gives a token only for scopes that are delegated, so a token is the proof. Microsoft's token names the
+application's permissions; what it does not name may still be allowed (rights given in Exchange), so a harmless call
+decides.
 """
 
 from __future__ import annotations

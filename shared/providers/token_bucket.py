@@ -15,7 +15,8 @@ _VALID_SECONDS = 10.0
 class TokenBucket:
     """Fills at the limits' rate up to their burst, and lends slots to holders. Safe for threads.
 
-    It starts empty, so that a process that is restarted again and again stays inside the limits. clock: seconds, steady.
+    It starts empty, so that a process that is restarted again and again stays inside the limits. clock: seconds,
+    steady.
     """
 
     def __init__(

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from shared.domain.bounces import BounceClass, RecipientFinding, ReferenceSource
 from shared.storage.database import Connection
+from shared.storage.mailboxes import SEES
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,9 @@ class BounceRow:
 def write(connection: Connection, rows: Sequence[BounceRow]) -> dict[tuple[str, str, str, str], int]:
     """Writes the rows; returns key -> id of those that are new or were changed.
 
-    A row that exists changes only if it was not tied before and is now, or if new rules changed its class. A tied row
-    never loses its tie. Rows go in sorted by key: two workers wait for each other instead of deadlocking.
+    A row that exists changes only if it was not tied before (and is now, or for another reason not), or if new rules
+    changed its class. A tied row never loses its tie. Rows go in sorted by key: two workers wait for each other instead
+    of deadlocking.
     """
     unique = {row.key: row for row in rows}
     ordered = [unique[key] for key in sorted(unique)]
@@ -75,6 +77,7 @@ def write(connection: Connection, rows: Sequence[BounceRow]) -> dict[tuple[str, 
             matched_by = excluded.matched_by, unmatched_reason = excluded.unmatched_reason, effect = excluded.effect,
             effect_at = coalesce(log.effect_at, excluded.effect_at)
         where (log.matched_by is null and excluded.matched_by is not null)
+           or (log.matched_by is null and log.unmatched_reason is distinct from excluded.unmatched_reason)
            or (log.bounce_class <> excluded.bounce_class
                and (log.matched_by is null or excluded.sent_mail_id = log.sent_mail_id))
         returning provider, mailbox, provider_mail_id, reported, id
@@ -140,13 +143,17 @@ def over_soft_threshold(
 
 
 def newly_known(connection: Connection, since: timedelta, limit: int) -> list[int]:
-    """Ids of mails with unmatched rows whose ids name a sent mail by now (it was entered after the report came)."""
+    """Ids of mails with unmatched rows whose ids name a sent mail by now (it was entered after the report came).
+
+    Mails that nobody is to see any more are left out: they would stay unmatched, and be found again for ever.
+    """
     rows = connection.execute(
-        """
+        f"""
         select distinct b.mail_id
         from bounce_log b cross join lateral unnest(b.reference_values) as v (value)
         join fetched_mail f on f.id = b.mail_id and f.stage = 'served'
         where b.matched_by is null and b.unmatched_reason = 'unknown_reference' and b.logged_at > now() - %s
+          and exists (select 1 from bounce_servers w where w.mailbox_id = f.mailbox_id and {SEES})
           and exists (
               select 1 from sent_mail s where s.reference = v.value
               union all select 1 from sent_mail s where s.message_id = v.value

@@ -90,7 +90,7 @@ def block(connection: Connection, scope: str, seconds: float) -> None:
     connection.execute(
         """
         update mailbox_budgets
-        set available = 0,
+        set available = 0, refilled_at = clock_timestamp(),
             blocked_until = greatest(blocked_until, clock_timestamp() + make_interval(secs => %s))
         where scope = %s
         """,

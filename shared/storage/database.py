@@ -21,8 +21,19 @@ StatementRefused = psycopg.errors.DataError | psycopg.errors.IntegrityError | ps
 class Database:
     """A pool of connections to one PostgreSQL. `transaction()` is the only way in."""
 
-    def __init__(self, url: str, *, max_connections: int = 8, name: str = "apiconnect", **connect: Any) -> None:
-        """url: a libpq URL. name: shown in pg_stat_activity. Opens lazily: a database that is down fails at first use."""
+    def __init__(
+        self,
+        url: str,
+        *,
+        max_connections: int = 8,
+        name: str = "apiconnect",
+        patience_seconds: float = 10.0,
+        **connect: Any,
+    ) -> None:
+        """url: a libpq URL. name: shown in pg_stat_activity. Opens lazily: a database that is down fails at first use.
+
+        patience_seconds: how long `transaction()` waits for a connection before it says that the database is down.
+        """
         options = {"application_name": name, "connect_timeout": 5, **connect}
         # Keep-alives end a connection to a frozen server; statements have no general limit, sweeps set their own.
         keepalive = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
@@ -33,7 +44,7 @@ class Database:
             max_size=max_connections,
             kwargs={**keepalive, **options},
             open=False,
-            timeout=10.0,
+            timeout=patience_seconds,
             check=ConnectionPool.check_connection,
         )
 

@@ -13,8 +13,12 @@ from shared.domain.bounces import MailFinding
 from shared.domain.mailboxes import Disposal, Folder, ListedMail, MailboxId, MailId, Stage
 from shared.storage import raw_mail
 from shared.storage.database import Connection
-from shared.storage.findings import to_json
+from shared.storage.findings import clean, to_json
+from shared.storage.mailboxes import SEES
 from shared.storage.sealing import Sealer
+
+# An index entry holds 2,700 bytes; a character has up to four.
+_ID_LENGTH = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +174,7 @@ def store_findings(connection: Connection, findings: Iterable[tuple[int, MailFin
             bounce_class = t.class, tier = t.tier, rule = t.rule, rule_set = t.rule_set, report_message_id = t.message_id,
             truncated = f.truncated or t.truncated, finding = t.finding
         from unnest(%s::bigint[], %s::text[], %s::text[], %s::smallint[], %s::text[], %s::text[], %s::text[], %s::bool[],
-                    %s::jsonb[]) as t (id, kind, class, tier, rule, rule_set, message_id, truncated, finding)
+                    %b::jsonb[]) as t (id, kind, class, tier, rule, rule_set, message_id, truncated, finding)
         where f.id = t.id and f.stage = 'fetched'
         returning f.id, f.correlation_id, f.generation
         """,
@@ -181,7 +185,7 @@ def store_findings(connection: Connection, findings: Iterable[tuple[int, MailFin
             [finding.tier for _, finding in rows],
             [finding.rule for _, finding in rows],
             [finding.rule_set for _, finding in rows],
-            [finding.message_id[:998] if finding.message_id else None for _, finding in rows],
+            [clean(finding.message_id)[:_ID_LENGTH] if finding.message_id else None for _, finding in rows],
             [finding.truncated for _, finding in rows],
             [Jsonb(to_json(finding)) for _, finding in rows],
         ),
@@ -261,12 +265,11 @@ def due_disposals(connection: Connection, mailbox_id: MailboxId, limit: int) -> 
     left out; where links differ, the choice that keeps most wins.
     """
     rows = connection.execute(
-        """
+        f"""
         with mine as (select provider, email from mailboxes where id = %(id)s),
         others as (
             select m.id from mailboxes m, mine where m.provider = mine.provider and m.email = mine.email and m.id <> %(id)s
               and not m.paused
-              and exists (select 1 from bounce_servers b where b.mailbox_id = m.id and b.status = 'active')
         )
         select f.id, f.provider_mail_id, f.disposal, f.move_to
         from fetched_mail f
@@ -274,9 +277,10 @@ def due_disposals(connection: Connection, mailbox_id: MailboxId, limit: int) -> 
           and not exists (
               select 1 from others o left join fetched_mail x
                 on x.mailbox_id = o.id and x.provider_mail_id = f.provider_mail_id
-              where x.id is null or x.stage in ('listed', 'fetched', 'classified')
-                 or array_position(array['leave', 'mark_read', 'move', 'trash', 'delete'], x.disposal)
-                  < array_position(array['leave', 'mark_read', 'move', 'trash', 'delete'], f.disposal))
+              where exists (select 1 from bounce_servers w where w.mailbox_id = o.id and {SEES})
+                and (x.id is null or x.stage in ('listed', 'fetched', 'classified')
+                     or array_position(array['leave', 'mark_read', 'move', 'trash', 'delete'], x.disposal)
+                      < array_position(array['leave', 'mark_read', 'move', 'trash', 'delete'], f.disposal)))
         order by f.id limit %(limit)s
         """,
         {"id": mailbox_id, "limit": limit},

@@ -17,7 +17,7 @@ def claim(connection: Connection, consumer: str, message_ids: Iterable[UUID]) ->
     rows = connection.execute(
         """
         insert into inbox (consumer, message_id)
-        select %s, id from unnest(%s::uuid[]) with ordinality as t (id, n) order by n
+        select %s, id from unnest(%b::uuid[]) with ordinality as t (id, n) order by n
         on conflict do nothing
         returning message_id
         """,

@@ -57,6 +57,13 @@ _WANTED = """
 """
 
 
+# Whether somebody active at mailbox `w.mailbox_id` is to see mail `f`: Watcher.sees and its junk folder, in SQL.
+SEES = """
+    w.status = 'active' and (w.read_junk or f.folder = 'inbox')
+    and (w.only_mail_from is null or f.received_at is null or f.received_at >= w.only_mail_from)
+"""
+
+
 def claim_due(connection: Connection, limit: int, mark: timedelta) -> list[MailboxId]:
     """Mailboxes that are due and that nobody polls or has been asked to; marks them as asked for.
 

@@ -26,7 +26,7 @@ def add(connection: Connection, rows: Sequence[OutboxRow]) -> list[int]:
     added = connection.execute(
         """
         insert into outbox (message_id, type, payload)
-        select id, type, payload from unnest(%s::uuid[], %s::text[], %s::bytea[]) with ordinality as t (id, type, payload, n)
+        select id, type, payload from unnest(%b::uuid[], %s::text[], %b::bytea[]) with ordinality as t (id, type, payload, n)
         order by n
         returning id
         """,

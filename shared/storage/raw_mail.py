@@ -33,7 +33,7 @@ def put(connection: Connection, day: date, mails: Iterable[tuple[int, bytes]]) -
     connection.execute(
         """
         insert into raw_mail (fetched_on, mail_id, sealed)
-        select %s, id, sealed from unnest(%s::bigint[], %s::bytea[]) as t (id, sealed)
+        select %s, id, sealed from unnest(%s::bigint[], %b::bytea[]) as t (id, sealed)
         on conflict do nothing
         """,
         (day, [row[0] for row in rows], [row[1] for row in rows]),

@@ -44,7 +44,7 @@ class Sealer:
         keys: dict[str, bytes] = {}
         for n, part in enumerate(filter(None, (piece.strip() for piece in text.split(","))), start=1):
             key_id, colon, encoded = part.partition(":")
-            if not colon or not key_id.isalnum() or len(key_id) > 32:
+            if not colon or not (key_id.isascii() and key_id.isalnum()) or len(key_id) > 32:
                 raise ValueError(f"sealing_keys: entry {n} must read `id:base64`, the id letters and digits only")
             try:
                 key = base64.b64decode(encoded, validate=True)
@@ -52,6 +52,8 @@ class Sealer:
                 raise ValueError(f"sealing_keys: entry {n} ({key_id}) is not base64") from None
             if len(key) != 32:
                 raise ValueError(f"sealing_keys: entry {n} ({key_id}) must be 32 bytes, is {len(key)}")
+            if key_id in keys:
+                raise ValueError(f"sealing_keys: entry {n} ({key_id}) has the id of an earlier one")
             keys[key_id] = key
         return cls(keys)
 

@@ -28,34 +28,37 @@ def find(connection: Connection, questions: Sequence[Question]) -> list[tuple[in
     """
     if not questions:
         return []
+    references = {q.value for q in questions if q.source is ReferenceSource.REFERENCE_HEADER}
+    message_ids = {q.value for q in questions if q.source is not ReferenceSource.REFERENCE_HEADER}
+    # A report quotes one id in several places: each is looked up once.
     rows = connection.execute(
         """
-        with asked as (select * from unnest(%s::bigint[], %s::text[], %s::text[]) as t (key, source, value)),
-        hits as (
-            select a.key, a.source, a.value, s.id from asked a join sent_mail s on s.reference = a.value
-            where a.source = 'reference_header'
-            union
-            select a.key, a.source, a.value, s.id from asked a join sent_mail s on s.message_id = a.value
-            where a.source <> 'reference_header'
-            union
-            select a.key, a.source, a.value, s.id from asked a join sent_mail s on s.actual_message_id = a.value
-            where a.source <> 'reference_header'
+        with hits as (
+            select true as by_reference, a.value, s.* from unnest(%s::text[]) as a (value)
+            join sent_mail s on s.reference = a.value
+            union all
+            select false, a.value, s.* from unnest(%s::text[]) as a (value) join sent_mail s on s.message_id = a.value
+            union all
+            select false, a.value, s.* from unnest(%s::text[]) as a (value) join sent_mail s on s.actual_message_id = a.value
+            where s.message_id <> a.value
         )
-        select h.key, h.source, h.value, s.id, s.customer_id, s.campaign_id, s.list_id, s.sent_at,
-               array_agg(r.address order by r.address), array_agg(r.subscriber_id order by r.address)
-        from hits h join sent_mail s on s.id = h.id join sent_recipients r on r.sent_mail_id = s.id
-        group by h.key, h.source, h.value, s.id
+        select h.by_reference, h.value, h.id, h.customer_id, h.campaign_id, h.list_id, h.sent_at, r.addresses, r.subscribers
+        from hits h cross join lateral (
+            select array_agg(address order by address) as addresses, array_agg(subscriber_id order by address) as subscribers
+            from sent_recipients where sent_mail_id = h.id
+        ) r
+        where r.addresses is not null order by h.id
         """,
-        ([q.key for q in questions], [q.source.value for q in questions], [q.value for q in questions]),
+        (sorted(references), sorted(message_ids), sorted(message_ids)),
     )
+    named: dict[tuple[bool, str], list[SentMail]] = {}
+    for row in rows:
+        sent = SentMail(row[2], row[3], row[4], row[5], row[6], tuple(map(SentRecipient, row[7], row[8])))
+        named.setdefault((row[0], row[1]), []).append(sent)
     return [
-        (
-            row[0],
-            ReferenceSource(row[1]),
-            row[2],
-            SentMail(row[3], row[4], row[5], row[6], row[7], tuple(map(SentRecipient, row[8], row[9]))),
-        )
-        for row in rows
+        (q.key, q.source, q.value, sent)
+        for q in dict.fromkeys(questions)
+        for sent in named.get((q.source is ReferenceSource.REFERENCE_HEADER, q.value), ())
     ]
 
 

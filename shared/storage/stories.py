@@ -48,6 +48,7 @@ class ReportFact:
     truncated: bool
     raw_kept: bool
     disposal: str | None
+    move_to: str | None
     disposal_due: bool
     disposed_at: datetime | None
     disposal_note: str | None
@@ -237,7 +238,7 @@ def _reports(connection: Connection, mail_ids: Sequence[int]) -> list[ReportFact
             """
             select f.id as mail_id, m.email as mailbox, m.provider, f.folder, f.received_at, f.listed_at, f.fetched_at,
                    f.classified_at, f.served_at, f.stage, f.kind, f.bounce_class, f.tier, f.rule, f.rule_set, f.truncated,
-                   f.raw_on is not null as raw_kept, f.disposal, f.disposal_due, f.disposed_at, f.disposal_note,
+                   f.raw_on is not null as raw_kept, f.disposal, f.move_to, f.disposal_due, f.disposed_at, f.disposal_note,
                    f.report_message_id, f.provider_mail_id
             from fetched_mail f join mailboxes m on m.id = f.mailbox_id where f.id = any(%s) order by f.listed_at
             """,

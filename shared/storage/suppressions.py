@@ -31,18 +31,25 @@ class Unsubscribing:
 
 
 def blacklist(connection: Connection, entries: Sequence[Blacklisting]) -> None:
-    """Adds the entries (one that exists stays as it is) and sets the customers' subscribers to `blacklisted`."""
+    """Adds the entries and sets the customers' subscribers to `blacklisted`.
+
+    An entry that exists stays as it is, unless its time is over: then the new one takes its place.
+    """
     if not entries:
         return
     rows = sorted(entries, key=lambda entry: (entry.customer_id, entry.address))
     connection.execute(
         """
         insert into blacklist (customer_id, address, source, reason, bounce_id)
-        select case when everywhere then null else customer_id end, address, source, reason, bounce_id
+        select distinct on (1, 2)
+               case when everywhere then null else customer_id end, address, source, reason, bounce_id
         from unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::bool[])
             as t (customer_id, address, source, reason, bounce_id, everywhere)
-        order by 1 nulls first, 2
-        on conflict (customer_id, address) do nothing
+        order by 1 nulls first, 2, bounce_id
+        on conflict (customer_id, address) do update
+        set source = excluded.source, reason = excluded.reason, bounce_id = excluded.bounce_id, added_at = now(),
+            expires_at = null
+        where blacklist.expires_at <= now()
         """,
         (
             [row.customer_id for row in rows],

@@ -12,7 +12,7 @@ from shared.domain.errors import Diagnosis
 from shared.domain.mailboxes import Provider
 from shared.domain.tokens import AccessToken, TokenSubject
 from shared.storage.database import Connection
-from shared.storage.sealing import Sealer
+from shared.storage.sealing import SealBroken, Sealer
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,10 @@ def _row(row: tuple[Any, ...], sealer: Sealer) -> TokenRow:
     token_id, api_key_id, provider, credential, subject, scopes, sealed, expires_at, retry_at, failure = row
     token = None
     if sealed is not None and isinstance(expires_at, datetime):
-        token = AccessToken(sealer.open(bytes(sealed), _belongs_to(int(token_id))).decode(), expires_at)
+        try:
+            token = AccessToken(sealer.open(bytes(sealed), _belongs_to(int(token_id))).decode(), expires_at)
+        except SealBroken:
+            expires_at = None  # its key was dropped: a token is only a copy, the provider gives another
     return TokenRow(
         token_id=token_id,
         api_key_id=api_key_id,

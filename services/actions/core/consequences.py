@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import assert_never
 
 from services.actions.core.tying import Answers, Tie, Untied, tie
-from shared.domain.bounces import BounceClass, MailFinding, MailKind, RecipientFinding
+from shared.domain.bounces import SEVERITY, BounceClass, MailFinding, MailKind, RecipientFinding
 from shared.domain.mailboxes import Disposal, Folder, keeps_most
 from shared.domain.watchers import Watcher
 
@@ -75,11 +75,17 @@ def consequences(
         return MailConsequence((), Disposal.LEAVE, None, keep_raw=finding.kind is MailKind.UNREADABLE)
     rows = tuple(
         _for_recipient(finding, recipient, watching, answers, policy, received_at or listed_at)
-        for recipient in finding.recipients
-        if recipient.bounce_class is not BounceClass.NONE
+        for recipient in _one_each(finding.recipients)
     )
     disposal, move_to = _disposal(watching)
     return MailConsequence(rows, disposal, move_to, keep_raw=True)
+
+
+def _one_each(recipients: Sequence[RecipientFinding]) -> list[RecipientFinding]:
+    """The recipients that something is reported of: the worst of each address, since the log has one row for it."""
+    worst_first = sorted(recipients, key=lambda recipient: SEVERITY.index(recipient.bounce_class))
+    worst = {recipient.address: recipient for recipient in reversed(worst_first)}
+    return [r for r in recipients if r.bounce_class is not BounceClass.NONE and worst[r.address] is r]
 
 
 def _for_recipient(

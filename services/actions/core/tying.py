@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from shared.domain.bounces import MailFinding, RecipientFinding, Reference, ReferenceSource
+from shared.domain.bounces import BounceClass, MailFinding, RecipientFinding, Reference, ReferenceSource
 from shared.domain.sent_mail import SentMail, SentRecipient
 
 # A redacted complaint names no recipient, so only an id out of the returned mail itself may speak for it.
@@ -67,9 +67,9 @@ def _recipient_of(sent: SentMail, recipient: RecipientFinding, reference: Refere
     if recipient.address:
         found = sent.recipient(recipient.address)
         return found or (sent.recipient(recipient.final_address) if recipient.final_address else None)
-    if len(sent.recipients) == 1 and reference.source in _SPEAKS_FOR_REDACTED:
-        return sent.recipients[0]
-    return None
+    # Only a complaint may keep its recipient to itself (A125): a bounce acts on nobody whom it does not name.
+    redacted = recipient.bounce_class is BounceClass.FEEDBACK_LOOP and reference.source in _SPEAKS_FOR_REDACTED
+    return sent.recipients[0] if redacted and len(sent.recipients) == 1 else None
 
 
 def _objection(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 from services.classifier.core.rule_book import RuleBook
 from shared.mail.headers import Headers, words
@@ -103,47 +105,63 @@ def addresses(headers: Headers, notice: Notice) -> list[str]:
     return anywhere[:1]
 
 
-def texts_for(address: str, others: list[str], notice: Notice) -> tuple[str, ...]:
-    """What a notice quotes about one recipient, the most telling first:
+class Quotes:
+    """What a notice quotes about each of the recipients that it names. Reads the notice once, however many they are."""
 
-    servers' reply lines near it, then the words near it.
-    """
-    lines = notice.text.split("\n")
-    near = _near(address, [one for one in others if one != address], lines) if address else []
-    found = [" ".join(line for line in near if _SAID.search(line)), " ".join(near)]
-    if len(others) < 2 or not near:
-        found += [_said(lines), " ".join(lines)]
-    return tuple(text for text in found if text.strip())
+    def __init__(self, notice: Notice, recipients: Iterable[str], several: bool) -> None:
+        """recipients: every address of the report, in lower case: where one is named, the words about another end."""
+        self._text = notice.text
+        self._known = frozenset(recipients)
+        self._several = several
+
+    @cached_property
+    def _lines(self) -> list[str]:
+        return [line.strip() for line in self._text.split("\n")]
+
+    @cached_property
+    def _named(self) -> list[frozenset[str]]:
+        return [
+            self._known.intersection(_FIND.findall(line.lower())) if "@" in line else _NOBODY for line in self._lines
+        ]
+
+    @cached_property
+    def _said(self) -> list[bool]:
+        return [bool(_SAID.search(line)) for line in self._lines]
+
+    def about(self, recipient: str) -> tuple[str, ...]:
+        """Texts about one recipient, the most telling first: servers' reply lines near its name, then the words near it.
+
+        The whole notice follows, unless it names several recipients and this one among them.
+        """
+        near = self._near(recipient)
+        found = [" ".join(self._lines[place] for place in near if self._said[place])]
+        found.append(" ".join(self._lines[place] for place in near))
+        if not self._several or not near:
+            found += self._whole
+        return tuple(text for text in found if text)
+
+    def _near(self, recipient: str) -> list[int]:
+        """The lines from a recipient's name to the next recipient's, or a dozen and two."""
+        kept: list[int] = []
+        left = 0
+        for place, named in enumerate(self._named):
+            if named:
+                left = _NEAR_LINES if recipient in named else 0
+            if left:
+                left -= 1
+                kept.append(place)
+        return kept
+
+    @cached_property
+    def _whole(self) -> list[str]:
+        """All reply lines, each with the line that continues it, and all lines."""
+        said = [" ".join(self._lines[place : place + 2]) for place, said in enumerate(self._said) if said]
+        return [" ".join(said), " ".join(self._lines)]
 
 
-def _near(address: str, others: list[str], lines: list[str]) -> list[str]:
-    """The lines from a recipient's name to the next recipient's, or a dozen."""
-    kept: list[str] = []
-    left = 0
-    for line in lines:
-        lowered = line.lower()
-        if address in lowered:
-            left = 14
-        elif left and any(other in lowered for other in others):
-            left = 0
-        if left:
-            left -= 1
-            kept.append(line.strip())
-    return kept
-
-
-def _said(lines: list[str]) -> str:
-    """Reply lines with the line that continues each."""
-    kept: list[str] = []
-    for place, line in enumerate(lines):
-        if _SAID.search(line):
-            kept += [line.strip(), *(one.strip() for one in lines[place + 1 : place + 2])]
-    return " ".join(kept)
-
-
-def _found(candidates: object, ours: frozenset[str]) -> list[str]:
+def _found(candidates: Iterable[str], ours: frozenset[str]) -> list[str]:
     kept: dict[str, None] = {}
-    for candidate in candidates:  # type: ignore[attr-defined]
+    for candidate in candidates:
         address = candidate.strip("'\".").lower()
         if "@" in address and address not in ours and not _DAEMONS.match(address):
             kept.setdefault(address)
@@ -152,7 +170,8 @@ def _found(candidates: object, ours: frozenset[str]) -> list[str]:
 
 _ADDRESS = r"[\w.+=/&%~#$!?^'*-]{1,64}@[\w-][\w.-]{0,200}\w"
 _FIND = re.compile(rf"(?<![\w.+=/-])({_ADDRESS})")
-# Where only recipients stand. The label may be any words that begin like one of a recipient's ("User mailbox exceeds …:").
+# Where only recipients stand. A label may be any words that begin like one of a recipient's, as in
+# "User mailbox exceeds allowed size: a@example.com".
 _LABEL = (
     r"(?:failed |final |original )?recipient(?:s|\(s\))?:|(?:>>> )?rcpt to:|user:|e-?mail(?: address)?:|address:"
     r"|(?:user|invalid|unknown|mailbox|delivery|target|failed)[^\n@:]{0,60}:"
@@ -167,6 +186,8 @@ _TO_LINE = re.compile(
     rf"[ \t]{{0,4}}:?[ \t]{{0,4}}<?({_ADDRESS})",
     re.IGNORECASE | re.MULTILINE,
 )
+_NEAR_LINES = 14
+_NOBODY: frozenset[str] = frozenset()
 _DAEMONS = re.compile(r"(?:mailer-daemon|postmaster|mail-daemon|abuse|hostmaster|noreply|no-reply)@")
 _SAID = re.compile(
     r"(?:^|[\s<>\"'(:=])[45]\d\d(?:[ -]|$)|(?<![\d.])[45]\.\d{1,3}\.\d{1,3}(?![\d.])"

@@ -21,6 +21,10 @@ def plain_words(text: str) -> str:
 def compile_pattern(pattern: str) -> tuple[str, re.Pattern[str]]:
     """A word pattern as its longest literal (to test first) and a regular expression without any unbounded repeat."""
     pieces = pattern_pieces(pattern)
+    if _WIDE.search(pattern):
+        gap = f".{{0,{GAP}}}"
+        literal = max((piece for piece in pieces if piece != "*"), key=len)
+        return literal, re.compile(" ?".join(gap if piece == "*" else re.escape(piece) for piece in pieces))
     expression = ""
     for place, piece in enumerate(pieces):
         if piece == "*":
@@ -28,10 +32,9 @@ def compile_pattern(pattern: str) -> tuple[str, re.Pattern[str]]:
             continue
         word = re.escape(piece.rstrip("*")) + (r"\w{0,40}" if piece.endswith("*") else "")
         expression += word + (" " if place < len(pieces) - 1 else "")
-    if not _WIDE.search(pattern):
-        left = r"(?<!\w)" if pieces[0][0].isalnum() else ""
-        right = r"(?!\w)" if pieces[-1][-1].isalnum() else ""
-        expression = left + expression + right
+    left = r"(?<!\w)" if pieces[0][0].isalnum() else ""
+    right = r"(?!\w)" if pieces[-1][-1].isalnum() else ""
+    expression = left + expression + right
     literals = " ".join("\0" if piece == "*" else piece.replace("*", "\0") for piece in pieces).split("\0")
     return max((one.strip() for one in literals), key=len), re.compile(expression)
 
@@ -65,7 +68,7 @@ def _rarity(word: str) -> tuple[bool, int]:
 
 
 _DROPPED = "'’‘`"
-_BLANKED = '"<>()[]{}:;,!?*|“”«»„'
+_BLANKED = '"<>()[]{}:;,!?*|“”«»„（）【】「」、。，：；！'
 _PUNCTUATION = {**{ord(ch): " " for ch in _BLANKED}, **{ord(ch): None for ch in _DROPPED}}
 WORD = re.compile(r"[^\W_]+")
 _WIDE = re.compile(r"[\u3000-\u9fff\uac00-\ud7af]")  # scripts that put no spaces between words
@@ -74,7 +77,7 @@ _ADDRESS = re.compile(r"(?<![\w.+=-])[\w.+=/&%~#$!?^-]{1,64}@[\w-][\w.-]{0,253}"
 _COMMON = frozenset(
     re.findall(
         r"\w+",
-        "a an and be been by cannot for from has have in is it mail message no not of on or recipient rejected the this to user"
-        " was with you your address mailbox",
+        "a address an and be been by cannot for from has have in is it mail mailbox message no not of on or recipient"
+        " rejected the this to user was with you your",
     )
 )

@@ -29,7 +29,7 @@ def classify(raw: bytes, rules: RuleBook, caps: Caps = Caps()) -> MailFinding:
     """
     try:
         return _Reading(parse(raw, caps), rules, caps).finding()
-    except Exception as error:  # noqa: BLE001 - a defect in reading one mail must not stop the others; the mail is left for people
+    except Exception as error:  # noqa: BLE001 - one mail must not stop the others; it is left for people
         note = f"could not be read: {type(error).__name__}"
         return MailFinding(BounceClass.NONE, MailKind.UNREADABLE, rules.version, note=note)
 
@@ -69,7 +69,8 @@ class _Reading:
     def _made(self, outcome: Outcome, returned: list[Headers], notice: Notice) -> MailFinding:
         bounce_class = worst(tuple(one.bounce_class for one in outcome.recipients))
         leading = next((one for one in outcome.recipients if one.bounce_class is bounce_class), None)
-        body = "" if returned else (notice.text + "\n" + notice.rest)[:BODY_LIMIT]
+        named = any("message-id" in headers for headers in returned)
+        body = "" if named else (notice.text + "\n" + notice.rest)[:BODY_LIMIT]
         return MailFinding(
             bounce_class,
             outcome.kind,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from services.classifier.core.bounces import DIAGNOSTIC_LIMIT, Evidence, Verdict, evidence, first_rule, judge
-from services.classifier.core.notices import Notice, addresses, is_report, texts_for
+from services.classifier.core.bounces import DIAGNOSTIC_LIMIT, Evidence, Verdict, evidence, judge
+from services.classifier.core.notices import Notice, Quotes, addresses, is_report
 from services.classifier.core.patterns import plain_words
 from services.classifier.core.rule_book import RuleBook
 from shared.domain.bounces import SEVERITY, BounceClass, MailKind, RecipientFinding
@@ -16,6 +16,7 @@ from shared.mail.headers import Headers, words
 from shared.mail.mime import Caps, Part
 
 STATUS_KINDS = frozenset(("message/delivery-status", "message/global-delivery-status"))
+_OTHER_REPORTS = frozenset(("disposition-notification", "tlsrpt", "feedback-report"))
 SUCCESS = frozenset(("delivered", "relayed", "expanded"))
 
 
@@ -44,9 +45,11 @@ def read_report(
     if not groups:
         return None
     findings: dict[str, RecipientFinding] = {}
-    every = [group.original or group.final for _, group in groups]
+    quotes = Quotes(
+        notice, [one for _, group in groups for one in (group.original, group.final) if one], several=len(groups) > 1
+    )
     for status, group in groups:
-        finding = _finding(status, group, every, root, notice, returned, rules)
+        finding = _finding(status, group, root, quotes, returned, rules)
         known = findings.get(finding.address)
         if known is None or SEVERITY.index(finding.bounce_class) < SEVERITY.index(known.bounce_class):
             findings[finding.address] = finding
@@ -71,15 +74,14 @@ def _statuses(root: Part, parts: list[Part], machine: bool, caps: Caps) -> list[
 def _finding(
     status: DeliveryStatus,
     group: RecipientStatus,
-    every: list[str],
     root: Part,
-    notice: Notice,
+    quotes: Quotes,
     returned: list[Headers],
     rules: RuleBook,
 ) -> RecipientFinding:
     address = group.original or group.final or _named(group, root, returned)
     hosts = f"{group.remote_mta} {status.message.get('reporting-mta', '').lower()} {group.diagnostic[:300].lower()}"
-    prose = texts_for(group.final or address, every, notice) if _is_thin(group.diagnostic) else ()
+    prose = quotes.about(group.final or address) if _is_thin(group.diagnostic) else ()
     found = evidence((group.diagnostic, *prose), group.status, hosts)
     verdict = _verdict(group.action, found, rules)
     return RecipientFinding(
@@ -130,6 +132,8 @@ def _named(group: RecipientStatus, root: Part, returned: list[Headers]) -> str:
 def read_notice_report(root: Part, notice: Notice, returned: list[Headers], rules: RuleBook) -> Outcome | None:
     """Tier 3: a notice without a usable report part. None if the mail is no such notice."""
     headers = root.headers
+    if root.params.get("report-type", "").lower() in _OTHER_REPORTS:
+        return None
     if not is_report(headers, notice, bool(returned), rules) or (
         is_list_mail(headers) and "x-failed-recipients" not in headers
     ):
@@ -139,7 +143,8 @@ def read_notice_report(root: Part, notice: Notice, returned: list[Headers], rule
     delayed = _is_delay(subject, notice, rules)
     if not named:
         return None
-    return Outcome(3, MailKind.DSN, tuple(_noticed(address, named, notice, delayed, rules) for address in named))
+    quotes = Quotes(notice, named, several=len(named) > 1)
+    return Outcome(3, MailKind.DSN, tuple(_noticed(address, quotes, delayed, rules) for address in named))
 
 
 def _is_delay(subject: str, notice: Notice, rules: RuleBook) -> bool:
@@ -155,8 +160,8 @@ def _from_returned(returned: list[Headers]) -> list[str]:
     return []
 
 
-def _noticed(address: str, named: list[str], notice: Notice, delayed: bool, rules: RuleBook) -> RecipientFinding:
-    found = evidence(texts_for(address, named, notice), None)
+def _noticed(address: str, quotes: Quotes, delayed: bool, rules: RuleBook) -> RecipientFinding:
+    found = evidence(quotes.about(address), None)
     verdict = judge(found, rules, tier=3)
     if delayed:
         verdict = Verdict(BounceClass.SOFT, "body.delayed", verdict.reason)
@@ -171,6 +176,3 @@ def _noticed(address: str, named: list[str], notice: Notice, delayed: bool, rule
         reply=found.reply,
         diagnostic=(found.texts[0] if found.texts else "")[:DIAGNOSTIC_LIMIT] or None,
     )
-
-
-__all__ = ["Outcome", "first_rule", "read_notice_report", "read_report"]

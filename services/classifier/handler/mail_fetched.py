@@ -1,4 +1,4 @@
-"""Handles `mail.fetched`: opens the stored mails of a batch, has them read within a time limit, stores what was found."""
+"""Handles `mail.fetched`: opens the stored mails of a batch, has them read within a limit, stores what was found."""
 
 from __future__ import annotations
 

@@ -189,7 +189,7 @@ class _Child:
 
     @property
     def idle(self) -> bool:
-        return not self._batch
+        return self.started and not self._batch
 
     def send(self, places: list[int], raws: list[bytes]) -> None:
         self._batch = places

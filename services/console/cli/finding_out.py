@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from services.console.cli import screen
+from services.console.cli.mailbox_commands import say_unpublished
 from services.console.cli.opening import REFUSED, opened_database, opened_units
 from services.console.cli.setting_up import Json
 from services.console.core.durations import counted, moment
@@ -79,6 +80,7 @@ def reclassify_mails(
     if as_json:
         screen.as_json(result)
         return
+    say_unpublished(units)
     screen.say(
         f"{counted(len(result.mails), 'mail')} sent through the classifier again.",
         mark="ok" if result.mails else "note",

@@ -14,6 +14,7 @@ from services.console.handler import polling
 from services.console.handler.mailbox_check import Checked, check
 from services.console.handler.status import read_status
 from shared.domain.mailboxes import normalize_address
+from shared.messaging.unit import UnitFactory
 from shared.providers.catalogue import catalogue
 from shared.providers.http import Transport
 from shared.settings import ProviderSettings, instance_name
@@ -99,6 +100,7 @@ def poll(
         if not as_json:
             _say_ordered(ordered)
             _say_obstacles(units.database)
+            say_unpublished(units)
         events = _followed(units.database, ordered, wait, quiet=as_json) if verbose else []
     if as_json:
         screen.as_json({"polled": ordered.links, "by_scheduler": ordered.by_scheduler, "events": events})
@@ -171,6 +173,13 @@ def _say_ordered(ordered: polling.Ordered) -> None:
         screen.say("The scheduler is not running: the polls were sent to the fetcher from here.", mark="warning")
 
 
+def say_unpublished(units: UnitFactory) -> None:
+    """What a broker that is down means for what was just ordered."""
+    if units.unpublished:
+        waiting = counted(units.unpublished, "message")
+        screen.say(f"RabbitMQ does not answer: {waiting} left in the outbox, sent once it is back.", mark="warning")
+
+
 def _say_obstacles(database: Database) -> None:
     """What will keep a poll from happening, or from having an effect; the scheduler was spoken of already."""
     for reason in read_status(database).reasons:
@@ -192,11 +201,11 @@ def _show_check(result: Checked) -> None:
     screen.say(title, mark="ok" if result.connection == "connected" else "fault" if result.faulty else "warning")
     for step in result.steps:
         mark = {"ok": "ok", "failed": "fault"}.get(step.state.value, "warning")
-        screen.say(f"{step.name:<7}{step.detail}", mark=mark)
+        screen.say(f"{step.name:<8}{step.detail}", mark=mark, indent=2)
         if step.diagnosis:
-            screen.say(f"         code: {step.diagnosis.code}")
-            screen.say(f"         fix:  {step.diagnosis.fix}")
+            screen.say(f"code: {step.diagnosis.code}", indent=12)
+            screen.say(f"fix:  {step.diagnosis.fix}", indent=12)
             if step.diagnosis.link:
-                screen.say(f"         see:  {step.diagnosis.link}")
+                screen.say(f"see:  {step.diagnosis.link}", indent=12)
     if result.note:
-        screen.say(result.note, mark="note")
+        screen.say(result.note, mark="note", indent=2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
@@ -20,12 +21,22 @@ from shared.storage.sealing import Sealer
 FAULT_FOUND = 1
 REFUSED = 2
 
+# A person waits for the answer.
+_PATIENCE = 3.0
+
 
 @contextmanager
 def opened_database(*, migrated: bool = True) -> Iterator[Database]:
     """The database. migrated: refuses one that lacks a migration, rather than fail at some statement."""
     settings = DatabaseSettings.read()
-    with telling(), Database(settings.database_url.get_secret_value(), max_connections=2, name="console") as database:
+    # What the pool would log about a database that is down is said below, once.
+    logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
+    with (
+        telling(),
+        Database(
+            settings.database_url.get_secret_value(), max_connections=2, name="console", patience_seconds=_PATIENCE
+        ) as database,
+    ):
         if migrated:
             with database.transaction() as connection:
                 missing = migrator.pending(connection)

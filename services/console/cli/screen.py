@@ -25,9 +25,9 @@ def console(*, stderr: bool = False) -> Console:
     return made
 
 
-def say(text: str = "", *, mark: str = "") -> None:
-    """One line of plain text; `mark`: a key of MARKS in front of it."""
-    console().print(f"{MARKS[mark]} {escape(text)}" if mark else escape(text))
+def say(text: str = "", *, mark: str = "", indent: int = 0) -> None:
+    """One line of plain text; `mark`: a key of MARKS in front of it; `indent`: spaces before that."""
+    console().print(" " * indent + (f"{MARKS[mark]} {escape(text)}" if mark else escape(text)))
 
 
 def heading(text: str) -> None:

@@ -35,6 +35,16 @@ class Change:
     record: Any = field(default=None, repr=False, compare=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that an apply will do. removals: by section. tallies: by uid of the list. sent: the log of sent mail."""
+
+    changes: list[Change]
+    removals: dict[str, list[Change]]
+    tallies: dict[str, Tally]
+    sent: Tally
+
+
 def plan_settings(current: Mapping[str, object], wanted: Mapping[str, object], groups: int) -> list[Change]:
     """Settings, and what switching a provider on or off does to the groups (A030, A031, A034)."""
     switches = switched(current, wanted)

@@ -152,6 +152,8 @@ def _report(fact: Any) -> Iterable[Line]:
 
 def _disposal(fact: Any, name: str) -> Iterable[Line]:
     done = DISPOSALS.get(fact.disposal or "leave", str(fact.disposal))
+    if fact.disposal == "move":
+        done = f"moved to {fact.move_to}"
     if fact.disposed_at is not None:
         yield Line(fact.disposed_at, "disposed", f"{name} {done} in {fact.mailbox}")
     elif fact.disposal_due:
@@ -165,7 +167,9 @@ def _disposal(fact: Any, name: str) -> Iterable[Line]:
 def _class(bounce_class: str | None, kind: str | None) -> str:
     if bounce_class in (None, "none"):
         return f"no bounce ({kind or 'unknown'})"
-    return "a complaint" if bounce_class == "feedback_loop" else f"a {bounce_class} bounce"
+    if bounce_class == "feedback_loop":
+        return "a complaint"
+    return f"{'an' if bounce_class == 'internal' else 'a'} {bounce_class} bounce"
 
 
 def _bounce(fact: Any) -> Iterable[Line]:
@@ -175,7 +179,7 @@ def _bounce(fact: Any) -> Iterable[Line]:
     server = f" by {fact.remote_mta}" if fact.remote_mta else ""
     text = f"mail {fact.mail_id} reports {who}: {_class(fact.bounce_class, None)}, {fact.reason}"
     text += f" [{codes}]" if codes else ""
-    text += f", rule {fact.rule} (tier {fact.tier}, rules {fact.rule_set}){server}{said}"
+    text += f", rule {fact.rule}{server}{said}"
     yield Line(fact.logged_at, "logged", text)
     if fact.matched_by is None:
         yield Line(fact.logged_at, "unmatched", f"not tied to a mail that was sent: {_why_unmatched(fact)}")
@@ -203,8 +207,8 @@ def _change(fact: Any) -> Line:
 def _entry(fact: Any, viewer: str | None) -> Line:
     if fact.customer is None and viewer is not None:
         return Line(fact.added_at, "suppressed", f"{fact.address} is suppressed")
-    whose = f"of {fact.customer}" if fact.customer else "for everybody"
+    whose = f"the blacklist of {fact.customer}" if fact.customer else "the global blacklist"
     reason = f" ({fact.reason})" if fact.reason else ""
     until = f", until {fact.expires_at:%Y-%m-%d}" if fact.expires_at else ""
-    text = f"{fact.address} blacklisted {whose} because of {CAUSES.get(fact.source, fact.source)}{reason}{until}"
+    text = f"{fact.address} put on {whose} because of {CAUSES.get(fact.source, fact.source)}{reason}{until}"
     return Line(fact.added_at, "blacklisted", text)

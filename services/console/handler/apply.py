@@ -11,7 +11,6 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from services.console.core import planning
-from services.console.core.durations import counted
 from services.console.core.faults import DocumentRefused, Fault, Path
 from services.console.core.merging import (
     SERVER_TYPES,
@@ -21,19 +20,19 @@ from services.console.core.merging import (
     merge_customers,
     merge_groups,
     merge_settings,
-    switched,
 )
 from services.console.core.merging_keys import merge_keys
 from services.console.core.merging_mailings import merge_campaigns, merge_lists, merge_sent_mail
 from services.console.core.merging_servers import merge_bounce_servers
-from services.console.core.planning import SECTIONS, Change
+from services.console.core.planning import SECTIONS, Change, Plan
 from services.console.core.reading import Document, read_document
 from services.console.core.yaml_text import parse
 from services.console.handler import references
-from shared.domain.installation import Installation, ListRecord, Tally
+from services.console.handler.writing import uid_of, write
+from shared.domain.installation import Installation, Tally
 from shared.settings import secret_from_environment
 from shared.storage.database import Connection, Database, StatementRefused
-from shared.storage.provisioning import bounce_servers, customers, keys, mailings, state
+from shared.storage.provisioning import customers, keys, mailings, state
 from shared.storage.sealing import Sealer
 
 
@@ -49,14 +48,6 @@ class ApplyResult:
     def anything(self) -> bool:
         """Whether there was anything to do."""
         return any(change.verb in ("create", "update", "remove") for change in self.changes)
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    changes: list[Change]
-    removals: dict[str, list[Change]]
-    tallies: dict[str, Tally]
-    sent: Tally
 
 
 def apply_document(
@@ -94,7 +85,7 @@ def apply_document(
             raise DocumentRefused(refused, file=file, lines=lines)
         notes: list[str] = _notes(current, wanted, plan)
         if not dry_run:
-            notes += _write(connection, sealer, current, wanted, plan, prune=prune)
+            notes += write(connection, sealer, current, wanted, plan, prune=prune)
     return ApplyResult(tuple(plan.changes), tuple(notes), dry_run)
 
 
@@ -140,7 +131,7 @@ def _merge(scene: Scene) -> Wanted:
     return scene.wanted
 
 
-def _plan(connection: Connection, parts: Document, current: Installation, wanted: Wanted, *, prune: bool) -> _Plan:
+def _plan(connection: Connection, parts: Document, current: Installation, wanted: Wanted, *, prune: bool) -> Plan:
     changes = planning.plan_settings(current.settings, wanted.settings, len(current.groups))
     removals: dict[str, list[Change]] = {}
     tallies: dict[str, Tally] = {}
@@ -159,18 +150,18 @@ def _plan(connection: Connection, parts: Document, current: Installation, wanted
         changes += planning.plan_tally("sent mail", "log of sent mail", sent)
     for removed in removals.values():
         changes += removed
-    return _Plan(changes, removals, tallies, sent)
+    return Plan(changes, removals, tallies, sent)
 
 
-def _refused(connection: Connection, current: Installation, wanted: Wanted, plan: _Plan) -> list[Fault]:
+def _refused(connection: Connection, current: Installation, wanted: Wanted, plan: Plan) -> list[Fault]:
     """Removals that can't be, and sent mail that contradicts the log."""
     faults = [Fault(("sent_mail",), text, "the log only grows; correct the entry") for text in plan.sent.refused]
-    for uid, rows in wanted.subscribers.items():
-        for email in mailings.foreign_uids(connection, wanted.lists[uid], rows):
-            faults.append(
-                Fault(("lists",), f"{uid}: the uid of {email} is not its own", "leave the uid out, or correct it")
-            )
-    gone = {section: [_uid(change) for change in removed] for section, removed in plan.removals.items()}
+    faults += [
+        Fault(("lists",), f"{uid}: the uid of {email} is not its own", "leave the uid out, or correct it")
+        for uid, rows in wanted.subscribers.items()
+        for email in mailings.foreign_uids(connection, wanted.lists[uid], rows)
+    ]
+    gone = {section: [uid_of(change) for change in removed] for section, removed in plan.removals.items()}
     faults += planning.refused_removals(current, wanted, gone)
     for uid in gone.get("customers", ()):
         for what, count in customers.belongings(connection, uid).items():
@@ -194,11 +185,7 @@ def _kept(section: str, what: str, why: str) -> Fault:
     return Fault((section,), f"{what} is not named any more, but {why}", "name it again, or run without --prune")
 
 
-def _uid(change: Change) -> str:
-    return str(getattr(change.record, "uid", None) or change.record.name)
-
-
-def _notes(current: Installation, wanted: Wanted, plan: _Plan) -> list[str]:
+def _notes(current: Installation, wanted: Wanted, plan: Plan) -> list[str]:
     settings = {**current.settings, **wanted.settings}
     notes = []
     if not settings.get("extension_enabled", True):
@@ -217,78 +204,3 @@ def _notes(current: Installation, wanted: Wanted, plan: _Plan) -> list[str]:
                 f"{uid}: {tally.suppressed_new} of the new addresses are on the blacklist, and are entered as blacklisted."
             )
     return notes
-
-
-def _write(
-    connection: Connection, sealer: Sealer, current: Installation, wanted: Wanted, plan: _Plan, *, prune: bool
-) -> list[str]:
-    notes: list[str] = []
-    customers.save_settings(connection, wanted.settings)
-    for provider, on in switched(current.settings, wanted.settings).items():
-        (customers.allow_everywhere if on else customers.forbid_everywhere)(connection, SERVER_TYPES[provider])
-    changed = [change for change in plan.changes if change.verb in ("create", "update") and change.record is not None]
-    for change in changed:
-        _save(connection, sealer, current, wanted, change, notes)
-    # Subscribers come after their lists, sent mail after subscribers, so that each recipient finds its subscriber.
-    for uid, tally in plan.tallies.items():
-        if tally.new or tally.changed or tally.removed:
-            _save_subscribers(connection, wanted, wanted.lists[uid], prune=prune)
-    if plan.sent.new:
-        mailings.add_sent_mail(connection, wanted.sent_mail)
-    for section in reversed(tuple(SECTIONS)):
-        for change in plan.removals.get(section, ()):
-            _REMOVE[section](connection, _uid(change))
-    if plan.removals.get("bounce_servers"):
-        bounce_servers.forget_idle_mailboxes(connection)
-    return notes
-
-
-def _save(
-    connection: Connection, sealer: Sealer, current: Installation, wanted: Wanted, change: Change, notes: list[str]
-) -> None:
-    match change.kind:
-        case "group":
-            customers.save_group(connection, change.record)
-        case "customer":
-            customers.save_customer(connection, change.record)
-        case "key":
-            notes += _save_key(connection, sealer, current, wanted, change)
-        case "list":
-            mailings.save_list(connection, change.record)
-        case "campaign":
-            mailings.save_campaign(connection, change.record)
-        case "bounce server":
-            bounce_servers.save(connection, change.record)
-
-
-def _save_key(
-    connection: Connection, sealer: Sealer, current: Installation, wanted: Wanted, change: Change
-) -> list[str]:
-    key = change.record
-    secret = wanted.secrets.get(key.uid)
-    sealed = sealer.seal(secret.encode(), f"api_key:{key.uid}") if secret is not None else None
-    keys.save(connection, key, sealed)
-    before = current.keys.get(key.uid)
-    access = ("credential", "authority_url", "api_url")
-    if before is None or all(getattr(before, name) == getattr(key, name) for name in access):
-        return []
-    tokens, mailboxes = keys.start_over(connection, key.uid)
-    return [
-        f"Key {key.name}: {counted(tokens, 'access token')} dropped, {counted(mailboxes, 'mailbox', 'mailboxes')} due at once."
-    ]
-
-
-def _save_subscribers(connection: Connection, wanted: Wanted, row: ListRecord, *, prune: bool) -> None:
-    mailings.save_subscribers(connection, row, wanted.subscribers[row.uid])
-    if prune:
-        mailings.prune_subscribers(connection, row, wanted.subscribers[row.uid])
-
-
-_REMOVE: Mapping[str, Callable[[Connection, str], None]] = {
-    "groups": customers.remove_group,
-    "customers": customers.remove_customer,
-    "keys": keys.remove,
-    "lists": mailings.remove_list,
-    "campaigns": mailings.remove_campaign,
-    "bounce_servers": bounce_servers.remove,
-}

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared.domain.api_keys import ApiKey
-from shared.domain.mailboxes import Connection as MailboxConnection
 from shared.domain.mailboxes import Capability, MailboxId, Provider, domain_of
+from shared.domain.mailboxes import Connection as MailboxConnection
 from shared.domain.tokens import AccessToken
 from shared.mailbox_access import MailboxAccess
 from shared.providers.probe import ProbeStep, StepState, probe

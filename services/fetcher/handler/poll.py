@@ -16,7 +16,7 @@ from services.fetcher.handler.leases import Lease
 from services.fetcher.settings import FetcherSettings
 from shared.contracts.events import MailFetched
 from shared.contracts.naming import mail_message_id
-from shared.domain.errors import ApiConnectError, Permanent
+from shared.domain.errors import ApiConnectError, Permanent, ProviderUnavailable
 from shared.domain.mailboxes import Disposal, MailId
 from shared.mailbox_access import OpenMailbox
 from shared.messaging.unit import UnitFactory
@@ -91,7 +91,7 @@ class Poll:
     def _linger(self) -> None:
         """Waits a moment for what this poll fetched: tidied now, it does not cost another poll a minute later."""
         ends_at = time.monotonic() + self.settings.linger_seconds
-        while self.fresh and not self.stopping() and time.monotonic() < ends_at:
+        while self.fresh and not (self.more or self.stopping()) and time.monotonic() < ends_at:
             with self.units.database.transaction() as connection:
                 if not fetched_mail.any_on_its_way(connection, self.fresh[-_LINGER_FOR:]):
                     return
@@ -216,4 +216,4 @@ class Poll:
         return None if self.more else self.record.poll_every
 
 
-_UNTRIED = ApiConnectError("the provider's answer does not name this mail")
+_UNTRIED: ApiConnectError = ProviderUnavailable("the provider's answer does not name this mail")

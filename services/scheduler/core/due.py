@@ -19,6 +19,7 @@ JOBS = (
     Job("refresh_due_tokens", timedelta(seconds=30)),
     Job("relay_outbox", timedelta(seconds=10)),
     Job("sweep_stages", timedelta(seconds=30)),
+    Job("collect_dead_letters", timedelta(seconds=30)),
     Job("tie_again", timedelta(seconds=60)),
     Job("keep_partitions", timedelta(hours=1)),
     Job("retain", timedelta(hours=1)),

@@ -33,5 +33,6 @@ class ConnectionCut(Exception):
 
 def json_answer(status: int, document: Any, *headers: tuple[str, str]) -> Answer:
     """An answer with `document` as compact JSON."""
-    body = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
+    text = json.dumps(document, separators=(",", ":"), ensure_ascii=False)
+    body = text.encode("utf-8", "replace")  # broken mail brings characters that UTF-8 cannot write
     return Answer(status, body, JSON_TYPE, headers)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 KINDS = (
-    "status", "429", "500", "502", "503", "504", "cut", "expired_token", "aadsts", "invalid_grant", "google_error",
+    "status", "429", "500", "502", "503", "504", "cut", "slow", "expired_token", "aadsts", "invalid_grant", "google_error",
     "graph_error", "not_json", "truncated_json", "empty",
 )  # fmt: skip
 MATCH_KEYS = ("provider", "mailbox", "operation", "client")
@@ -39,7 +39,7 @@ class FaultRule:
     """One forced error. Empty match fields match everything; `times` None means without end.
 
     kind: one of KINDS. detail: the AADSTS number, the invalid_grant variant, the Graph code or the Google reason,
-    or the status for kind "status". after: the work is done first, then the answer is replaced.
+    the status for kind "status", or the seconds for "slow" (the answer is right, but late). after: the work is done first, then the answer is replaced.
     retry_after: seconds for the header (Gmail: for the text); None leaves it out.
     """
 

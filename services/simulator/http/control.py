@@ -23,7 +23,10 @@ Route = Callable[[World, dict[str, Any]], Any]
 
 
 class Control:
-    """Answers /_control/…; GET parameters and POST bodies are both handed on as a dictionary."""
+    """Answers /_control/…; GET parameters and POST bodies are both handed on as a dictionary.
+
+    GET /_control tells every call with its description.
+    """
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -34,8 +37,12 @@ class Control:
     async def respond(self, request: Request) -> Answer:
         route = _ROUTES.get((request.method, "/".join(request.segments[1:])))
         if route is None:
-            known = sorted(f"{method} /_control/{path}" for method, path in _ROUTES)
-            return json_answer(404, {"error": f"no such call: {request.method} {request.path}", "known": known})
+            known = {
+                f"{method} /_control/{path}": (one.__doc__ or "").strip() for (method, path), one in _ROUTES.items()
+            }
+            if len(request.segments) == 1:
+                return json_answer(200, {"calls": known})
+            return json_answer(404, {"error": f"no such call: {request.method} {request.path}", "known": list(known)})
         try:
             document = json.loads(request.body) if request.body else dict(request.query)
             if not isinstance(document, dict):
@@ -47,15 +54,18 @@ class Control:
 
 
 def reset(world: World, document: dict[str, Any]) -> Any:
+    """An empty world with the settings' defaults; tokens issued before are unknown afterwards."""
     world.reset()
     return {}
 
 
 def health(world: World, document: dict[str, Any]) -> Any:
+    """Whether the simulator is there."""
     return {"status": "ok", "mailboxes": len(world.mailboxes)}
 
 
 def set_seed(world: World, document: dict[str, Any]) -> Any:
+    """{seed}: ids and the chance of forced errors repeat themselves from here."""
     world.chance.seed(int(document["seed"]))
     return {"seed": int(document["seed"])}
 
@@ -85,7 +95,7 @@ def set_tokens(world: World, document: dict[str, Any]) -> Any:
 def set_limits(world: World, document: dict[str, Any]) -> Any:
     """{provider?, mailbox?, amount?, window?, concurrent?, starts_empty?, enforced?, units?: {operation: cost}}.
 
-    Meters of what is changed start over. Without `mailbox` it is the default of the provider's mailboxes.
+    All meters start over. Without `mailbox` it is the default of the provider's mailboxes.
     """
     wishes = {name: value for name, value in document.items() if name not in ("provider", "mailbox", "units")}
     mailbox = str(document.get("mailbox") or "").lower()
@@ -96,7 +106,7 @@ def set_limits(world: World, document: dict[str, Any]) -> Any:
         else:
             world.allowances[provider] = changed(world.allowances[provider], wishes)
     world.units |= {str(name): int(cost) for name, cost in dict(document.get("units") or {}).items()}
-    world.restart_observation()
+    world.restart_meters()
     return reading.limits(world, {})
 
 
@@ -107,7 +117,13 @@ def restart(world: World, document: dict[str, Any]) -> Any:
 
 
 def add_faults(world: World, document: dict[str, Any]) -> Any:
-    """{rules: [...]} or one rule; they are tried in the order they came."""
+    """{rules: [...]} or one rule; they are tried in the order they came.
+
+    {kind, match?: {provider, mailbox, operation, client}, when?: before|after, times?, probability?, retry_after?,
+    detail?, body?}. kind: a status (429, 500, 503, 504, …), cut, expired_token, aadsts:NUMBER,
+    invalid_grant:signature|account|subject|not_valid_email|clock|audience|unauthorized|scope|principal|disabled|rate|…,
+    graph_error:CODE, google_error:REASON, slow:SECONDS, not_json, truncated_json, empty. `after`: the work is done first.
+    """
     listed = document.get("rules", [document])
     first = len(world.faults) + 1
     world.faults += [rule_from(one, first + place) for place, one in enumerate(listed)]
@@ -115,12 +131,17 @@ def add_faults(world: World, document: dict[str, Any]) -> Any:
 
 
 def clear_faults(world: World, document: dict[str, Any]) -> Any:
+    """No forced errors any more."""
     world.faults.clear()
     return {}
 
 
 def add_answers(world: World, document: dict[str, Any]) -> Any:
-    """{rules: [...]} or one: {recipient|domain, kind, shape?, delay?, folder?}."""
+    """{rules: [...]} or one: {recipient|domain, kind?=hard, shape?, delay?, folder?}: sends answered with a mail.
+
+    kind: one of core.composing.KINDS. shape: exchange, gmail, gmail_legacy, postfix; default the sender's provider's.
+    delay: seconds. folder: where it arrives, default the inbox.
+    """
     listed = document.get("rules", [document])
     for one in listed:
         rule = AnswerRule(**taken(one, "kind", "recipient", "domain", "shape", "delay", "folder"))
@@ -135,6 +156,7 @@ def add_answers(world: World, document: dict[str, Any]) -> Any:
 
 
 def clear_answers(world: World, document: dict[str, Any]) -> Any:
+    """Sends are not answered any more."""
     world.answers.clear()
     return {}
 

@@ -43,6 +43,7 @@ def limits(world: World, document: dict[str, Any]) -> Any:
 
 
 def faults(world: World, document: dict[str, Any]) -> Any:
+    """The rules for forced errors and how often each has hit."""
     return {"rules": [rule.described() for rule in world.faults]}
 
 

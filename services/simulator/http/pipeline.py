@@ -18,6 +18,7 @@ from services.simulator.core.registry import Grant
 from services.simulator.handler import World
 from services.simulator.http.wire import Request
 
+SLOW_SECONDS = 5.0
 # Codes for statuses that a rule forces by number.
 _GRAPH_BY_STATUS = {
     401: "InvalidAuthenticationToken", 403: "ErrorAccessDenied", 404: "ErrorItemNotFound", 429: "ApplicationThrottled",
@@ -52,10 +53,13 @@ async def perform(world: World, job: Job) -> Answer:
 
 
 async def _steps(world: World, job: Job) -> Answer:
-    fault = world.fault(job.call)
+    fault, extra = world.fault(job.call), 0.0
+    if fault is not None and fault.kind == "slow":
+        extra, fault = float(fault.detail or SLOW_SECONDS), None
     if fault is not None and not fault.after:
         return _forced(world, job, fault, None)
     if job.grant is None or job.call.operation == "batch":
+        await asyncio.sleep(extra)
         return await _finished(world, job, fault)
     meter = world.meter(job.grant.provider, job.grant.project or job.grant.client, job.call.mailbox)
     excess = meter.enter(job.cost, world.now())
@@ -63,9 +67,9 @@ async def _steps(world: World, job: Job) -> Answer:
         return throttled(world, job.call.provider, excess)
     try:
         latency = world.latency[job.call.provider]
-        wait = latency.batch_item_ms if job.request.in_batch else latency.request_ms
+        wait = extra + (latency.batch_item_ms if job.request.in_batch else latency.request_ms) / 1000
         if wait:
-            await asyncio.sleep(wait / 1000)
+            await asyncio.sleep(wait)
         return await _finished(world, job, fault)
     finally:
         meter.leave()

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
+from urllib.parse import urlsplit
 
 from kombu.connection import Connection
 from kombu.transport.pyamqp import Transport
@@ -34,8 +35,8 @@ class Link:
         self, url: str, ca_file: str | None, heartbeat_seconds: float, timeout_seconds: float, name: str
     ) -> None:
         self._url = url
-        # No server_hostname: the client takes the URL's host, for SNI and for checking the certificate.
-        tls = {"cert_reqs": ssl.CERT_REQUIRED, "ca_certs": ca_file, "server_hostname": None}
+        # The name is given by us: the client would turn `localhost` into an address before it checks the certificate.
+        tls = {"cert_reqs": ssl.CERT_REQUIRED, "ca_certs": ca_file, "server_hostname": urlsplit(url).hostname}
         self._ssl = tls if url.startswith("amqps:") else False
         self._heartbeat_seconds = heartbeat_seconds
         self._timeout_seconds = timeout_seconds

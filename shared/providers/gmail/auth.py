@@ -22,7 +22,7 @@ MODIFY = "https://www.googleapis.com/auth/gmail.modify"
 SEND = "https://www.googleapis.com/auth/gmail.send"
 FULL = "https://mail.google.com/"
 
-# Asking for one scope that is not delegated fails the whole token: ask for exactly what a job needs, the narrowest first.
+# One scope that is not delegated fails the whole token: ask for exactly what a job needs, the narrowest first.
 SCOPES: Mapping[Capability, tuple[str, ...]] = {
     Capability.READ: (READONLY, MODIFY, FULL),
     Capability.MODIFY: (MODIFY, FULL),

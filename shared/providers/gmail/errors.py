@@ -87,8 +87,8 @@ ROWS: tuple[Row, ...] = (
         "unauthorized_client",
         CredentialsRejected,
         "Domain-wide delegation is missing for this service account or for a scope that was asked for.",
-        "In the Admin console, under API controls, add the service account's numeric client ID with exactly the scopes; "
-        "it may take up to 24 hours to work.",
+        "In the Admin console, under API controls, add the service account's numeric client ID with exactly the "
+        "scopes; it may take up to 24 hours to work.",
         _DELEGATION,
         example="Client is unauthorized to retrieve access tokens using this method, or client not authorized for any "
         "of the scopes requested.",

@@ -1,7 +1,7 @@
 """Google's published quota for the Gmail API, and what each of our calls costs.
 
-Source: Gmail API usage limits, for projects made since 1 May 2026: 6,000 units a minute for each user of a project. Older
-projects have 15,000 and 5 a get for now: give `gmail_record` another GmailQuota for them.
+Source: Gmail API usage limits, for projects made since 1 May 2026: 6,000 units a minute for each user of a project.
+Older projects have 15,000 and 5 a get for now: give `gmail_record` another GmailQuota for them.
 """
 
 from __future__ import annotations

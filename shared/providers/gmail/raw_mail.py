@@ -1,7 +1,7 @@
 """Reading `format=raw` answers, also those that were cut off at the byte cap. Pure.
 
-An answer that is cut is not JSON any more, so the raw field is then taken out of the text: it holds base64url letters only
-and can't be mistaken. Source: Gmail API, users.messages.get; RFC 4648 §5.
+An answer that is cut is not JSON any more, so the raw field is then taken out of the text: it holds base64url letters
+only and can't be mistaken. Source: Gmail API, users.messages.get; RFC 4648 §5.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Access tokens from Entra: msal does the protocol, our transport carries it.
 
-A new msal application is made for every token. msal would otherwise replay a refusal from its own cache for a minute, and
-a person who has just corrected a key would be told the old reason again.
+A new msal application is made for every token. msal would otherwise replay a refusal from its own cache for a minute,
+and a person who has just corrected a key would be told the old reason again.
 """
 
 from __future__ import annotations

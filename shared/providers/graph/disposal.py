@@ -1,7 +1,7 @@
 """Tidying a Graph mailbox: `$batch` calls of up to twenty, an outcome for each mail.
 
-Source: Graph "Combine multiple requests in one HTTP call using JSON batching": the outer answer is 200 even if every item
-failed, items come back in any order, each counts against the limits and may be throttled alone.
+Source: Graph "Combine multiple requests in one HTTP call using JSON batching": the outer answer is 200 even if every
+item failed, items come back in any order, each counts against the limits and may be throttled alone.
 """
 
 from __future__ import annotations

@@ -357,7 +357,7 @@ def explain_parts(
 
 
 def _code_and_message(body: Mapping[str, Any]) -> tuple[str, str]:
-    """Graph: {"error": {"code", "message"}}. Token endpoint: {"error": "invalid_client", "error_description": "AADSTS…"}."""
+    """Graph: {"error": {"code", "message"}}. Entra: {"error": "invalid_client", "error_description": "AADSTS…"}."""
     error = body.get("error")
     if isinstance(error, Mapping):
         return str(error.get("code") or ""), str(error.get("message") or "")

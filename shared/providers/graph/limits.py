@@ -1,7 +1,7 @@
 """Microsoft's published limits for mail, and what each of our calls costs against them.
 
-Source: Graph throttling limits, "Outlook service limits": 10,000 requests in 10 minutes and 4 concurrent requests for each
-app and mailbox. A `$batch` counts as the number of its items and runs up to 4 of them at once.
+Source: Graph throttling limits, "Outlook service limits": 10,000 requests in 10 minutes and 4 concurrent requests for
+each app and mailbox. A `$batch` counts as the number of its items and runs up to 4 of them at once.
 """
 
 from __future__ import annotations

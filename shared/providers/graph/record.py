@@ -19,7 +19,7 @@ def budget_scope(key: ApiKey, address: str) -> str:
 
 
 def graph_record(transport: Transport) -> ProviderRecord:
-    """What Microsoft 365 is to us. One scope set serves all: permissions are given to the application, not asked for."""
+    """What Microsoft 365 is to us. One scope set serves all: permissions are given to the application."""
     return ProviderRecord(
         provider=Provider.MICROSOFT,
         label="Microsoft Graph API",

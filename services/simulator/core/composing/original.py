@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from email.header import Header as encoded_header
 from email.utils import format_datetime
 
 from services.simulator.core.header_fields import field as header_field
@@ -72,8 +73,14 @@ def domain_of(address: str) -> str:
 
 
 def lines(pairs: Iterable[Header]) -> str:
-    """Header fields as text."""
-    return "".join(f"{name}: {value}".rstrip() + "\r\n" for name, value in pairs)
+    """Header fields as text; what is not ASCII in free text becomes encoded words (RFC 2047)."""
+    return "".join(f"{name}: {_encoded(name, value)}".rstrip() + "\r\n" for name, value in pairs)
+
+
+def _encoded(name: str, value: str) -> str:
+    if value.isascii() or name not in ("Subject", "Thread-Topic"):
+        return value
+    return encoded_header(value, "utf-8").encode(linesep="\r\n")
 
 
 def mail(pairs: Iterable[Header], body: str) -> bytes:

@@ -50,7 +50,8 @@ class Bench:
         )
 
     def google_credentials(self, subject: str = GMAIL, scopes: tuple[str, ...] = (FULL,)) -> Any:
-        made = service_account.Credentials.from_service_account_info(self.key_file, scopes=scopes)
+        credentials: Any = service_account.Credentials
+        made = credentials.from_service_account_info(self.key_file, scopes=scopes)
         return made.with_subject(subject)
 
     def google_token(self, subject: str = GMAIL, scopes: tuple[str, ...] = (FULL,)) -> str:

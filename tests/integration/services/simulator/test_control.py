@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import ssl
 import urllib.request
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ from typer.testing import CliRunner
 
 from services.simulator.__main__ import start
 from services.simulator.cli import app
+from services.simulator.core.composing import OriginalMail, compose
 from services.simulator.http.control_client import ControlRefused
 from services.simulator.settings import SimulatorSettings
 
+M365 = "bounces@contoso.example"
 GMAIL = "bounces@corp.example"
 
 
@@ -37,6 +40,34 @@ GMAIL = "bounces@corp.example"
 def test_a_wrong_control_call_says_what_is_wrong(bench: Any, path: str, body: dict[str, Any], words: str) -> None:
     with pytest.raises(ControlRefused, match=words):
         bench.control.call("POST", path, body)
+
+
+def test_the_control_api_tells_what_it_can(bench: Any) -> None:
+    calls = bench.control.call("GET", "")["calls"]
+    assert "{provider?, ms, batch_item_ms?}" in calls["POST /_control/latency"]
+    assert all(calls.values())
+
+
+BROKEN = (
+    compose("broken_mime", OriginalMail("<a@b.example>", "", "a@b.example", "c@d.example"),
+            at=datetime(2026, 11, 21, tzinfo=UTC), token="a1b2"),
+    b"",
+    b"no header at all",
+    b"From: \xff\xfe <x\r\nSubject: =?utf-8?b?!!!?=\r\nTo: ,,,@\r\n\r\n\xff",
+    (b"Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\nContent-Type: text/plain; charset=nowhere;"
+    b" name=\"\xe9.pdf\"\r\nContent-Disposition: attachment; filename*=x''%FF\r\n\r\nx\r\n--a--\r\n"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("raw", BROKEN)
+def test_broken_mail_is_served_in_every_form(bench: Any, raw: bytes) -> None:
+    on_graph, on_gmail = bench.control.plant("microsoft", M365, raw), bench.control.plant("google", GMAIL, raw)
+    graph, gmail = bench.graph(), bench.gmail()
+    assert graph("GET", f"/messages/{on_graph}/$value").content == raw
+    assert graph("GET", f"/messages/{on_graph}").json()["id"] == on_graph
+    assert graph("GET", "/messages", params={"$select": "internetMessageHeaders"}).status_code == 200
+    for form in ("full", "metadata", "minimal", "raw"):
+        assert gmail("GET", f"/messages/{on_gmail}", params={"format": form}).json()["id"] == on_gmail
 
 
 def test_five_thousand_mails_are_planted_in_seconds(bench: Any) -> None:

@@ -214,8 +214,8 @@ def test_a_batch_answers_each_part_under_its_own_id(bench: Any, path: str) -> No
             f"--b\r\nContent-Type: application/http\r\nMIME-Version: 1.0\r\nContent-ID: <abc + {number}>\r\n\r\n"
             f"{line} HTTP/1.1\r\n{kind}accept: application/json\r\n\r\n{body}\r\n"
         )
-    kind = {"Content-Type": 'multipart/mixed; boundary="b"'}
-    answer = gmail("POST", gmail.base + path, data="".join(parts) + "--b--", headers=kind)
+    as_batch = {"Content-Type": 'multipart/mixed; boundary="b"'}
+    answer = gmail("POST", gmail.base + path, data="".join(parts) + "--b--", headers=as_batch)
     pieces = answer.text.split("--" + answer.headers["Content-Type"].partition("boundary=")[2])[1:-1]
     assert [piece.partition("HTTP/1.1 ")[2][:3] for piece in pieces] == ["200", "404", "200"]
     assert ["<response-abc + 0>" in pieces[0], "<response-abc + 1>" in pieces[1]] == [True, True]

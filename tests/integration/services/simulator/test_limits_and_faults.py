@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from base64 import b64encode
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -35,7 +36,7 @@ def _together(count: int, work: Callable[[], int]) -> list[int]:
 
 def test_a_fifth_request_at_once_is_refused_by_graph(bench: Any) -> None:
     graphs = [bench.graph() for _ in range(6)]
-    bench.control.set_latency(400, "microsoft")
+    bench.control.set_latency(800, "microsoft")
     assert _together(6, lambda: graphs.pop()("GET", "/messages").status_code) == [200] * 4 + [429] * 2
     (seen,) = bench.control.limits("microsoft", M365)
     assert (seen["requests"], seen["refused"], seen["max_concurrent"]) == (6, 2, 5)
@@ -129,6 +130,18 @@ def test_a_cut_connection_leaves_the_work_undone_or_done(bench: Any, when: str, 
         gmail("DELETE", f"/messages/{mail}")
     assert len(bench.control.mails("google", GMAIL)) == left
     assert gmail("GET", "/profile").status_code == 200
+
+
+def test_a_slow_answer_outlasts_the_clients_patience_and_the_work_is_done(bench: Any) -> None:
+    (mail,) = bench.plant("google")
+    gmail = bench.gmail()
+    bench.control.force("slow:0.6", match={"operation": "delete"}, times=1)
+    with pytest.raises(requests.exceptions.ReadTimeout):
+        gmail.session.delete(f"{gmail.base}{gmail.mailbox}/messages/{mail}", timeout=0.2)
+    end = time.monotonic() + 10
+    while bench.control.mails("google", GMAIL) and time.monotonic() < end:
+        pass
+    assert [one["how"] for one in bench.control.removals()] == ["delete"]
 
 
 @pytest.mark.parametrize("kind", ["not_json", "truncated_json"])

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import google.auth.exceptions
 import jwt
+import msal
 import pytest
 import requests
 
@@ -24,6 +26,37 @@ def test_msal_gets_a_token_that_names_the_apps_roles(bench: Any) -> None:
     assert claims["roles"] == ["Mail.Read", "Mail.ReadWrite", "Mail.Send"]
     assert (claims["tid"], claims["appid"]) == (TENANT, CLIENT)
     assert claims["exp"] - claims["iat"] == answer["expires_in"] == 3599
+
+
+class _OverHttp:
+    """An http client for msal that goes to the simulator's plain http port whatever host it is told."""
+
+    def __init__(self, bench: Any) -> None:
+        self.base, self.session = bench.simulator.http_url, bench.session()
+
+    def _sent(self, method: str, url: str, headers: dict[str, str] | None, **more: Any) -> requests.Response:
+        split = urlsplit(url)
+        told = {**(headers or {}), "X-Forwarded-Host": split.netloc}
+        here = self.base + split.path + (f"?{split.query}" if split.query else "")
+        answer: requests.Response = self.session.request(method, here, headers=told, timeout=20, **more)
+        return answer
+
+    def get(self, url: str, params: Any = None, headers: Any = None, **_: Any) -> requests.Response:
+        return self._sent("GET", url, headers, params=params)
+
+    def post(self, url: str, params: Any = None, data: Any = None, headers: Any = None, **_: Any) -> requests.Response:
+        return self._sent("POST", url, headers, params=params, data=data)
+
+    def close(self) -> None:
+        self.session.close()
+
+
+def test_msal_works_over_plain_http_with_microsofts_own_addresses(bench: Any) -> None:
+    authority = f"https://login.microsoftonline.com/{TENANT}"
+    app = msal.ConfidentialClientApplication(
+        CLIENT, client_credential="s3cret", authority=authority, http_client=_OverHttp(bench)
+    )
+    assert "access_token" in app.acquire_token_for_client(SCOPE)
 
 
 def test_the_published_key_verifies_a_token(bench: Any) -> None:

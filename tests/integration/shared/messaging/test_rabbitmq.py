@@ -7,11 +7,15 @@ from collections.abc import Iterator
 from contextlib import closing
 from threading import Thread
 
-import pika
+import pika  # type: ignore[import-untyped]
 import pytest
 
 from shared.domain.errors import BrokerOrDatabaseDown
 from shared.messaging.rabbitmq import RabbitBroker, TopologyConflict
+from shared.messaging.runner import BatchRunner
+from shared.messaging.unit import UnitFactory
+from shared.storage.database import Database
+from tests.integration.shared.messaging.running import Writing, running, seen
 from tests.integration.shared.messaging.stories import QUEUE, depth, mails, receive, until
 from tests.servers.rabbitmq import RabbitMQ
 
@@ -64,6 +68,21 @@ def test_a_queue_deleted_under_its_consumer_is_made_again(broker: RabbitBroker, 
             connection.channel().queue_delete(QUEUE)
         broker.publisher().publish(mails(1))
         assert len(receive(subscription, 1)) == 1
+
+
+def test_a_restart_in_the_middle_of_a_run_loses_and_doubles_nothing(
+    broker: RabbitBroker, rabbitmq: RabbitMQ, store: Database
+) -> None:
+    runner = BatchRunner(broker, UnitFactory(store, broker.publisher()), Writing(), batch_size=2)
+    with running(runner):
+        broker.publisher().publish(mails(*range(101, 2101)))
+        assert until(lambda: runner.counters.handled > 20)
+        assert runner.counters.handled < 1000
+        rabbitmq.restart()
+        assert until(lambda: len(seen(store)) >= 2000, at_most_seconds=60)
+        assert until(lambda: depth(broker, QUEUE) == 0)
+    assert seen(store) == list(range(101, 2101))
+    assert (runner.counters.dead, runner.counters.retried) == (0, 0)
 
 
 def test_publishing_to_a_broker_that_stands_still_fails_in_time(broker: RabbitBroker, rabbitmq: RabbitMQ) -> None:

@@ -1,4 +1,4 @@
-"""A server that says exactly the bytes it was told to: for answers that no decent provider, and no simulator, would give."""
+"""A server that says exactly the bytes it was told to: for answers that no simulator should give."""
 
 from __future__ import annotations
 

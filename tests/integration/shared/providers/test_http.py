@@ -43,8 +43,8 @@ def test_no_answer_to_what_was_sent_leaves_the_outcome_open(
     assert len(server.received) == 2  # nothing was repeated
 
 
-@pytest.mark.parametrize("status", [502, 503, 504])
-def test_a_gateway_that_gave_up_leaves_the_outcome_open(http: Transport, server: ScriptedServer, status: int) -> None:
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+def test_a_server_that_failed_leaves_the_outcome_open(http: Transport, server: ScriptedServer, status: int) -> None:
     server.answers(status, {})
     assert type(error_of(http, server.url, repeatable=False)) is OutcomeUnknown
 

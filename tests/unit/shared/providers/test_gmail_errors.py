@@ -60,8 +60,8 @@ def test_every_row_is_reached_by_what_google_says(row: Row) -> None:
         (400, token("invalid_grant", "Invalid email or User ID"), MailboxMissing, "primary address"),
         (400, token("invalid_grant", "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable "
                     "timeframe. Check your iat and exp values in the JWT claim."), CredentialsRejected, "NTP"),
-        (401, token("unauthorized_client", "Client is unauthorized to retrieve access tokens using this method, or client "
-                    "not authorized for any of the scopes requested."), CredentialsRejected, "24 hours"),
+        (401, token("unauthorized_client", "Client is unauthorized to retrieve access tokens using this method, or "
+                    "client not authorized for any of the scopes requested."), CredentialsRejected, "24 hours"),
         (403, gmail("forbidden", "Delegation denied for user@acme.example"), PermissionMissing, "stand in"),
         (403, gmail("insufficientPermissions"), PermissionMissing, "gmail.modify"),
         (403, gmail("accessNotConfigured"), PermissionMissing, "Enable"),

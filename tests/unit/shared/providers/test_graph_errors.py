@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ from shared.providers.answers import Answer, Call
 from shared.providers.error_table import Row
 from shared.providers.graph.errors import ROWS, explain
 
-CALL = Call("microsoft", "list_unread", "bounces@acme.example")
+CALL = Call("microsoft", "fetch_raw", "bounces@acme.example")
 NOW = 1_795_248_000.0  # 2026-11-21T08:00:00Z
 
 
@@ -59,14 +60,15 @@ def test_every_row_is_reached_by_what_microsoft_says(row: Row) -> None:
 @pytest.mark.parametrize(
     ("status", "body", "kind", "code", "fix"),
     [
-        (400, entra(700016, "Application with identifier", "unauthorized_client"), CredentialsRejected, "AADSTS700016", "Client ID"),
+        (400, entra(700016, "not found", "unauthorized_client"), CredentialsRejected, "AADSTS700016", "Client ID"),
         (401, entra(7000215, "Invalid client secret provided."), CredentialsRejected, "AADSTS7000215", "secret"),
-        (401, entra(7000222, "keys for app 'x' are expired"), CredentialsRejected, "AADSTS7000222", "new client secret"),
+        (401, entra(7000222, "keys are expired"), CredentialsRejected, "AADSTS7000222", "new client secret"),
         (401, entra(700024, "not within its valid time range"), CredentialsRejected, "AADSTS700024", "clock"),
         (401, entra(700027, "contains an invalid signature"), CredentialsRejected, "AADSTS700027", "clock"),
         (400, entra(90002, "Tenant not found", "invalid_tenant"), CredentialsRejected, "AADSTS90002", "Tenant ID"),
-        (403, graph("ErrorAccessDenied", "Access is denied. Check credentials"), PermissionMissing, "ErrorAccessDenied", "consent"),
-        (403, graph("ErrorAccessDenied", "Access to OData is disabled."), PermissionMissing, "ErrorAccessDenied", "RBAC"),
+        (403, graph("ErrorAccessDenied", "Access is denied."), PermissionMissing, "ErrorAccessDenied", "consent"),
+        (403, graph("ErrorAccessDenied", "Access to OData is disabled"), PermissionMissing,
+            "ErrorAccessDenied", "RBAC"),
         (403, graph("Authorization_RequestDenied"), PermissionMissing, "Authorization_RequestDenied", "consent"),
         (404, graph("ErrorInvalidUser"), MailboxMissing, "ErrorInvalidUser", "principal"),
         (404, graph("MailboxNotEnabledForRESTAPI"), MailboxMissing, "MailboxNotEnabledForRESTAPI", "licence"),
@@ -83,7 +85,7 @@ def test_a_person_is_told_the_cause_and_the_fix(
     assert isinstance(error, Permanent)
     assert error.diagnosis.code == code
     assert fix in error.diagnosis.fix
-    assert (error.mailbox, error.call) == ("bounces@acme.example", "list_unread")
+    assert (error.mailbox, error.call) == ("bounces@acme.example", "fetch_raw")
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504, 507])
@@ -119,6 +121,12 @@ def test_retry_after_is_seconds_or_a_date(said: dict[str, str], seconds: float |
 
 def test_a_mail_that_is_gone_is_no_failure_of_the_mailbox() -> None:
     assert type(explain(answer(404, graph("ErrorItemNotFound")))) is MailGone
+
+
+@pytest.mark.parametrize("operation", ["list_unread", "find_folder", "make_folder", "token"])
+def test_a_listing_that_is_not_found_is_not_a_mail_that_is_gone(operation: str) -> None:
+    said = answer(404, graph("ErrorItemNotFound"))
+    assert type(explain(replace(said, call=replace(CALL, operation=operation)))) is ProviderUnavailable
 
 
 @pytest.mark.parametrize("body", [{"error": {"code": 5, "message": None}}, {"error": {"code": ["x"]}}, {"error": {}}])

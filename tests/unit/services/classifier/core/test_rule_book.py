@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.classifier.core.patterns import compile_pattern, plain_words
+from services.classifier.core.notices import NOTICE_LIMIT
+from services.classifier.core.patterns import compile_pattern, pattern_pieces, plain_words
 from services.classifier.core.rule_book import Rule, RuleError, TextRules, compile_rules
 from services.classifier.settings import shipped_rules
 from shared.domain.bounces import BounceClass
@@ -123,6 +126,32 @@ def test_a_bad_rule_file_is_refused_with_tier_rule_and_reason(text: str, complai
 def test_a_missing_tier_is_refused() -> None:
     with pytest.raises(RuleError, match="body: no rule text given"):
         compile_rules({"arf": "", "dsn": SMALL})
+
+
+@pytest.mark.parametrize("tier", ["dsn", "body"])
+def test_no_pattern_is_slow_on_the_string_that_is_worst_for_it(tier: str) -> None:
+    """Its own words over and over, all but the last, in a text as long as a notice may be."""
+    rules: TextRules = getattr(RULES, tier)
+    slowest = 0.0
+    for pattern in {pattern for rule in rules.rules for pattern in rule.text}:
+        words = [piece.strip("*") for piece in pattern_pieces(pattern) if piece != "*"]
+        for text in (" ".join(words[:-1] or words), words[0]):
+            worst = (text + " ") * (NOTICE_LIMIT // (len(text) + 1))
+            begun = time.process_time()
+            rules.first(worst)
+            slowest = max(slowest, time.process_time() - begun)
+    assert slowest < 0.1
+
+
+@pytest.mark.parametrize(
+    "sign", ["sender", "subject", "automatic", "list_server", "list_subject", "opening", "returned"]
+)
+@pytest.mark.parametrize("text", ["mail ", "delivery has ", "-", "a@", "message-id: ", "<", "bounce.", "- - original "])
+def test_no_sign_is_slow_on_repetition(sign: str, text: str) -> None:
+    worst = text * (NOTICE_LIMIT // len(text))
+    begun = time.process_time()
+    getattr(RULES.signs, sign).search(worst)
+    assert time.process_time() - begun < 0.1
 
 
 @given(st.text(max_size=300))

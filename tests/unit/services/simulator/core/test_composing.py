@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.message import EmailMessage, Message
 from email.policy import default
@@ -79,6 +80,14 @@ def test_a_report_returns_the_originals_ids(shape: str) -> None:
     original = returned(read(compose("hard", ORIGINAL, at=AT, token="a1b2c3d4e5f60718", shape=shape)))
     assert original["Message-ID"] == ORIGINAL.message_id
     assert original["X-ApiConnect-Reference"] == ORIGINAL.reference
+
+
+@pytest.mark.parametrize("shape", ["exchange", "gmail", "postfix"])
+def test_a_subject_in_any_language_comes_back_whole(shape: str) -> None:
+    original = replace(ORIGINAL, subject="Grüße aus Tallinn: õäöü")
+    message = read(compose("hard", original, at=AT, token="a1b2c3d4e5f60718", shape=shape))
+    assert returned(message)["Subject"] == original.subject
+    assert str(message["Subject"]).isprintable()
 
 
 def test_exchange_marks_its_report_with_an_empty_field() -> None:
