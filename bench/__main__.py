@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from bench import mailbox_throughput, main_line
 from bench.machine import machine
+from bench.processes import ServiceFailed
 from bench.results import Result, save, show
 from bench.servers import NotDurable, Servers, servers
 from tests.servers.children import REAPER
@@ -43,6 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (NoServer, NotDurable) as problem:
         console.print(str(problem), style="red", markup=False)
         return NO_SERVER
+    except ServiceFailed as problem:
+        console.print(str(problem), style="red", markup=False, highlight=False)
+        return 1
     finally:
         REAPER.close()
     for what, value in found_here.items():

@@ -46,13 +46,17 @@ def services(names: Sequence[str], environment: Mapping[str, str], logs: Path) -
         yield running
 
 
+class ServiceFailed(Exception):
+    """A service ended, or its work took far too long; the message has what it said last."""
+
+
 def check(running: Mapping[str, Child], give_up_at: float) -> None:
-    """Raises RuntimeError, with what it said last, when a service has ended, or when it is later than `give_up_at`."""
+    """Raises ServiceFailed when a service has ended, or when it is later than `give_up_at`."""
     for name, child in running.items():
         if child.process.poll() is not None:
-            raise RuntimeError(f"{name} ended: {child.said()}")
+            raise ServiceFailed(f"{name} ended: {child.said()}")
     if time.monotonic() > give_up_at:
-        raise RuntimeError(f"not done in time; {', '.join(running)} are still at it")
+        raise ServiceFailed(f"not done in time; {', '.join(running)} are still at it")
 
 
 def cpu_seconds() -> dict[str, float]:

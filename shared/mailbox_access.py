@@ -13,19 +13,20 @@ from datetime import UTC, datetime, timedelta
 from threading import get_ident
 
 from shared.domain.api_keys import ApiKey
-from shared.domain.errors import BrokerOrDatabaseDown, CredentialsRejected, Permanent, Temporary
+from shared.domain.errors import BrokerOrDatabaseDown, CredentialsRejected, Diagnosis, Permanent, Temporary
 from shared.domain.mailboxes import Capability, Provider, domain_of
 from shared.domain.tokens import AccessToken, TokenSubject, needs_refresh
 from shared.providers.pacing import PacedBudget, Reservation
 from shared.providers.provider import Mailbox, ProviderRecord
-from shared.storage import api_keys, budgets, tokens
+from shared.storage import api_keys, budgets, new_secrets, tokens
 from shared.storage.database import Database
-from shared.storage.sealing import Sealer
+from shared.storage.sealing import SealBroken, Sealer
 from shared.storage.tokens import TokenRow
-from shared.telemetry import TOKENS_REFRESHED
+from shared.telemetry import TOKENS_REFRESHED, log
 
 _LEASE = timedelta(seconds=60)
 _RETRY_BROKEN = timedelta(hours=1)
+_RETRY_NEW_SECRET = timedelta(minutes=15)
 _RETRY_TEMPORARY = timedelta(seconds=30)
 _RECHECK_DENIED = timedelta(hours=24)
 # What a provider says when the credential is good but one of the scopes is not given to it.
@@ -68,8 +69,8 @@ class Tokens:
     def fresh(self, key: ApiKey, address: str, scopes: str, *, renew: bool = False) -> AccessToken:
         """A token with ten minutes left, refreshed here and now if need be. renew: even if it looks fresh.
 
-        Raises CredentialsRejected, PermissionMissing, Throttled, ProviderUnavailable; what was refused within the hour is
-        not asked again.
+        Raises CredentialsRejected, PermissionMissing, MailboxMissing, Throttled, ProviderUnavailable; Permanent, without
+        asking, for what was refused within the hour.
         """
         record = self._catalogue[key.provider]
         subject = record.token_subject(key, address, scopes)
@@ -82,9 +83,8 @@ class Tokens:
     def refresh(self, row: TokenRow, key: ApiKey, address: str, *, renew: bool = False) -> AccessToken:
         """Refreshes under the token's lease; if another process holds it, waits for that one's result."""
         if row.retry_at is not None and row.retry_at > _now() and row.failure is not None:
-            raise CredentialsRejected(
-                f"token for {address}: {row.failure.cause}", row.failure, mailbox=address, call="token"
-            )
+            # Not CredentialsRejected: what was refused may have been this mailbox alone, and not the key.
+            raise Permanent(f"token for {address}: {row.failure.cause}", row.failure, mailbox=address, call="token")
         holder = f"{self._holder}-{get_ident()}"
         for _ in range(40):
             with self._database.transaction() as connection:
@@ -112,7 +112,7 @@ class Tokens:
             self._give_back(row, holder, current.token)
             return current.token  # refreshed between our look and our lease
         try:
-            token = self._catalogue[key.provider].acquire_token(key, address, row.subject.scopes)
+            token = self.acquire(key, address, row.subject.scopes)
         except Permanent as error:
             TOKENS_REFRESHED.labels(key.provider, "refused").inc()
             with self._database.transaction() as connection:
@@ -125,6 +125,28 @@ class Tokens:
             raise
         TOKENS_REFRESHED.labels(key.provider, "refreshed").inc()
         self._give_back(row, holder, token)
+        return token
+
+    def acquire(self, key: ApiKey, address: str, scopes: str) -> AccessToken:
+        """A token straight from the provider: by the key's new secret if one waits, and by the one in use if that is refused.
+
+        A new secret that works takes the other one's place; a refused one is noted on the key and tried again later.
+        """
+        ask = self._catalogue[key.provider].acquire_token
+        if not key.next_secret:
+            return ask(key, address, scopes)
+        try:
+            token = ask(key.with_next_secret(), address, scopes)
+        except CredentialsRejected as error:
+            if error.diagnosis.code in _SCOPE_DENIED:
+                raise  # not the secret's fault: the old one would be told the same
+            log.warning("key.new_secret_refused", key=key.uid, code=error.diagnosis.code)
+            with self._database.transaction() as connection:
+                new_secrets.refused(connection, key.api_key_id, key.next_credential, error.diagnosis, _RETRY_NEW_SECRET)
+            return ask(key, address, scopes)
+        with self._database.transaction() as connection:
+            if new_secrets.worked(connection, key.api_key_id, key.next_credential):
+                log.info("key.new_secret_works", key=key.uid)
         return token
 
     def _give_back(self, row: TokenRow, holder: str, token: AccessToken) -> None:
@@ -153,8 +175,7 @@ class MailboxAccess:
 
         Raises the errors of Tokens.fresh. patience: seconds that a call waits for the budget before it raises Throttled.
         """
-        with self._database.transaction() as connection:
-            key = api_keys.load(connection, self._sealer, api_key_id)
+        key = self._key(api_key_id, address)
         record = self._catalogue[key.provider]
         scopes, granted = self._scopes(record, key, address, wanted)
         budget = self.budget(record, key, address, patience=patience)
@@ -172,6 +193,18 @@ class MailboxAccess:
         finally:
             with suppress(BrokerOrDatabaseDown):  # the slots expire by themselves
                 budget.close()
+
+    def _key(self, api_key_id: int, address: str) -> ApiKey:
+        try:
+            with self._database.transaction() as connection:
+                return api_keys.load(connection, self._sealer, api_key_id)
+        except SealBroken as broken:
+            diagnosis = Diagnosis(
+                "seal-broken",
+                "The key's stored secret can't be opened: its sealing key is not in APICONNECT_SEALING_KEYS.",
+                "Add the old sealing key to APICONNECT_SEALING_KEYS, or enter the key's secret again.",
+            )
+            raise CredentialsRejected(str(broken), diagnosis, mailbox=address, call="open") from None
 
     def budget(self, record: ProviderRecord, key: ApiKey, address: str, *, patience: float = 30.0) -> PacedBudget:
         """This process's part of the mailbox's allowance. Close it at the end of the work."""

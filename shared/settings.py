@@ -79,6 +79,9 @@ class BrokerSettings(Section):
 
     rabbitmq_url: SecretStr = Field(description="amqp://user:password@host:5672/vhost, or amqps://")
     rabbitmq_ca_file: str | None = Field(default=None, description="CA of an amqps:// broker")
+    rabbitmq_creates: bool = Field(
+        default=True, description="create exchanges and queues that are missing; false: wait until they are there"
+    )
 
 
 class SealingSettings(Section):
@@ -98,11 +101,18 @@ class ProviderSettings(Section):
 
 
 class TelemetrySettings(Section):
-    """Logs and metrics."""
+    """Logs, metrics and traces."""
 
     log_level: str = Field(default="INFO")
     log_format: str = Field(default="json", pattern="^(json|text)$")
-    metrics_port: int = Field(default=0, ge=0, le=65535, description="Prometheus /metrics; 0: none")
+    metrics_port: int = Field(default=0, ge=0, le=65535, description="HTTP: /healthz, /readyz, /metrics; 0: none")
+    otlp_endpoint: str | None = Field(
+        default=None, description="traces, as OTLP over HTTP: http://collector:4318/v1/traces; needs the extra otlp"
+    )
+
+
+class ProcessSettings(DatabaseSettings, BrokerSettings, TelemetrySettings):
+    """What every service takes from the environment."""
 
 
 def instance_name() -> str:

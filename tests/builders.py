@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import base64
 from datetime import UTC, datetime, timedelta
-from uuid import UUID, uuid4
 
-from shared.contracts.envelope import Body
-from shared.contracts.naming import mail_message_id
 from shared.domain.api_keys import GOOGLE_ENDPOINTS, MICROSOFT_ENDPOINTS, Endpoints
 from shared.domain.bounces import (
     BounceClass,
@@ -25,15 +22,15 @@ from shared.domain.installation import BounceServerRecord, CustomerRecord, KeyRe
 from shared.domain.mailboxes import Disposal, Folder, ListedMail, MailboxId, MailId, Provider
 from shared.domain.sent_mail import SentMail, SentRecipient
 from shared.domain.watchers import Watcher
-from shared.messaging.received import Received
 from shared.storage import api_keys, fetched_mail, sent_mail, serving
 from shared.storage.database import Connection, Database
 from shared.storage.provisioning import bounce_servers, customers, keys, mailings
-from shared.storage.sealing import Sealer
+from shared.storage.sealing import Fingerprints, Sealer
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 SEALING_KEYS = "k1:" + base64.b64encode(bytes(range(32))).decode()
 SEALER = Sealer.parse(SEALING_KEYS)
+FINGERPRINT = Fingerprints(b"tests")
 MESSAGE_ID = "mail-1@news.example.com"
 READER = "reader@example.net"
 
@@ -73,7 +70,7 @@ def a_system_key(
         client_id="" if google else who,
         service_account_email=who if google else "",
         private_key_id="k" if google else "",
-        credential=SEALER.fingerprint(who, secret),
+        credential=FINGERPRINT(who, secret),
         authority_url=at.authority,
         api_url=at.api,
     )
@@ -254,13 +251,6 @@ def a_served_mail(
     with database.transaction() as connection:
         serving.serve(connection, [serving.Served(mail_id, disposal, move_to, keep_raw=True)])
     return mail_id
-
-
-def a_message(body: Body, *, message_id: UUID | None = None) -> Received[Body]:
-    """`body` as a handler gets it; a mail's message carries its lasting id."""
-    mail_id = getattr(body, "mail_id", None)
-    found = message_id or (mail_message_id(body.type, mail_id, 0) if mail_id is not None else uuid4())
-    return Received(body, found, found, 1)
 
 
 def _id(connection: Connection, query: str, *values: object) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from shared.messaging.process import ProcessSettings
+from shared.settings import ProcessSettings
 
 
 class ActionsSettings(ProcessSettings):

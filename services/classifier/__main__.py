@@ -17,6 +17,7 @@ from shared.storage.sealing import Sealer
 def build(settings: ClassifierSettings, database: Database, broker: Broker) -> Service:
     """The service over an open database and a broker."""
     classifier = WatchedClassifier(settings.classifier_processes, settings.mail_seconds)
+    classifier.start()
     sealer = Sealer.parse(settings.sealing_keys.get_secret_value())
     handler = MailFetchedHandler(database, sealer, classifier, shipped_rules().version)
     units = UnitFactory(database, broker.publisher())

@@ -8,8 +8,7 @@ from importlib.resources import files
 from pydantic import Field
 
 from services.classifier.core.rule_book import TIERS, RuleBook, compile_rules
-from shared.messaging.process import ProcessSettings
-from shared.settings import SealingSettings
+from shared.settings import ProcessSettings, SealingSettings
 
 
 @cache

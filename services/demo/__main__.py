@@ -14,7 +14,10 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
+from services.console.core.durations import moment
+from services.console.core.story import answer, tell
 from services.demo.core.comparing import compare
 from services.demo.core.planting import MAILBOXES, PlannedMail, plan
 from services.demo.handler.checking import collect
@@ -25,7 +28,7 @@ from services.simulator.__main__ import RunningSimulator, start
 from services.simulator.http.control_client import ControlClient
 from services.simulator.settings import SimulatorSettings
 from shared.messaging.memory import MemoryBroker
-from shared.storage import demo_counts
+from shared.storage import demo_counts, stories
 from shared.storage.database import Database
 from shared.storage.sealing import Sealer
 from shared.telemetry import configure
@@ -85,7 +88,7 @@ def _play(
             _wait(screen, works, database, count)
         good = _report(console, database, simulator, mails, ids)
         if keep:
-            _keep(console, simulator, database)
+            _keep(console, simulator, database, sealing_keys)
     finally:
         works.stop()
     return good
@@ -130,14 +133,28 @@ def _report(
 def _tell_one(console: Console, database: Database, mails: Sequence[PlannedMail]) -> None:
     """The story of one mail that bounced for good, as `apiconnect why` tells it."""
     bounced = next((mail for mail in mails if mail.kind == "hard"), None)
-    if bounced is not None:
-        console.print(f"\n[bold]apiconnect why {bounced.recipients[0]}[/]", highlight=False)
+    if bounced is None:
+        return
+    with database.transaction() as connection:
+        story = stories.of_mail(connection, bounced.message_id)
+    console.print(f"\n[bold]apiconnect why {bounced.message_id}[/]", highlight=False)
+    for sentence in answer(story, bounced.message_id, None):
+        console.print(sentence, highlight=False)
+    for line in tell(story):
+        console.print(f"  [dim]{moment(line.at)}[/]  {escape(line.text)}", highlight=False, soft_wrap=True)
+    console.print()
 
 
-def _keep(console: Console, simulator: RunningSimulator, database: Database) -> None:
-    """Leaves everything running until Ctrl-C."""
-    console.print(f"database   {database.url}", highlight=False)
-    console.print(f"simulator  {simulator.http_url} and {simulator.https_url}, CA {simulator.ca_file}", highlight=False)
+def _keep(console: Console, simulator: RunningSimulator, database: Database, sealing_keys: str) -> None:
+    """Leaves everything running until Ctrl-C, and says how another terminal gets at it."""
+    console.print(f"\nsimulator  {simulator.http_url} and {simulator.https_url}", highlight=False)
+    console.print("In another terminal, for `apiconnect why …`, `mailbox check …`, `bounces unmatched`:")
+    for name, value in (
+        ("DATABASE_URL", database.url),
+        ("SEALING_KEYS", sealing_keys),
+        ("PROVIDER_CA_FILE", str(simulator.ca_file)),
+    ):
+        console.print(f"export APICONNECT_{name}='{value}'", highlight=False, soft_wrap=True, markup=False)
     console.print("Everything goes on running. Ctrl-C ends it.")
     with suppress(KeyboardInterrupt):
         Event().wait()

@@ -17,6 +17,10 @@ class SimulatorSettings(BaseSettings):
     http_port: int = 0
     https_port: int = 0
     ca_file: Path | None = Field(default=None, description="Where the CA's PEM goes; None: a new temporary folder.")
+    authority_file: Path | None = Field(
+        default=None, description="PEM of an authority that issues the server's certificate, for the extra names only."
+    )
+    authority_key_file: Path | None = Field(default=None, description="That authority's private key, as PEM.")
     extra_names: tuple[str, ...] = Field(default=(), description="Further DNS names or addresses of the certificate.")
     token_lifetime_seconds: int = 3599
     latency_ms: float = 0.0

@@ -12,7 +12,7 @@ from shared.mailbox_access import Tokens
 from shared.messaging.received import Received
 from shared.storage import api_keys, tokens
 from shared.storage.database import Database
-from shared.storage.sealing import Sealer
+from shared.storage.sealing import SealBroken, Sealer
 from shared.telemetry import log
 
 _RETRY_BROKEN = timedelta(hours=1)
@@ -30,9 +30,13 @@ class RefreshTokenHandler:
 
     def handle(self, received: Received[RefreshToken]) -> None:
         """Raises Throttled and ProviderUnavailable: those are tried again. What a person must correct is recorded."""
-        with self._database.transaction() as connection:
-            row = tokens.by_id(connection, self._sealer, received.body.token_id)
-            key = api_keys.load(connection, self._sealer, row.api_key_id) if row else None
+        try:
+            with self._database.transaction() as connection:
+                row = tokens.by_id(connection, self._sealer, received.body.token_id)
+                key = api_keys.load(connection, self._sealer, row.api_key_id) if row else None
+        except SealBroken as broken:
+            log.error("token.key_unopened", token_id=received.body.token_id, error=str(broken))
+            return  # the next poll says so on its mailbox
         if row is None or key is None or not needs_refresh(row.expires_at, datetime.fromtimestamp(time.time(), UTC)):
             return
         if key.credential != row.subject.credential:

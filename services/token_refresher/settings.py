@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from shared.messaging.process import ProcessSettings
-from shared.settings import ProviderSettings, SealingSettings
+from shared.settings import ProcessSettings, ProviderSettings, SealingSettings
 
 
 class TokenRefresherSettings(ProcessSettings, SealingSettings, ProviderSettings):

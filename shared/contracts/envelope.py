@@ -8,6 +8,8 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from shared.contracts.trace import traceparent
+
 
 class Body(BaseModel):
     """What a message says. `subject.verb` is its type and its routing key."""
@@ -23,7 +25,7 @@ class Envelope(BaseModel):
     """message_id: deterministic for what a sweep may publish again, so that a second delivery is known.
 
     correlation_id: the same from the first message of a story to its last. causation_id: the message that led to this one.
-    traceparent: W3C trace context, optional.
+    traceparent: W3C trace context; wrap() makes it of the ids, an outsider may leave it out.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -48,7 +50,7 @@ def wrap(
     correlation_id: UUID,
     causation_id: UUID | None = None,
 ) -> Envelope:
-    """The envelope for `body`."""
+    """The envelope for `body`, in the trace of its story."""
     return Envelope(
         message_id=message_id,
         type=body.type,
@@ -56,5 +58,6 @@ def wrap(
         occurred_at=occurred_at,
         correlation_id=correlation_id,
         causation_id=causation_id,
+        traceparent=traceparent(correlation_id, message_id),
         body=body.model_dump(mode="json"),
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from typing import Self
 
 from shared.domain.mailboxes import Provider
 
@@ -32,6 +33,7 @@ class ApiKey:
     customer_id: None for a system key.
     credential: fingerprint over the ids and the secret; changes when either does.
     Microsoft: tenant_id, client_id, client_secret. Google: service_account_email, private_key (PEM), private_key_id.
+    next_secret: one that waits until it has worked, tried before the one in use; empty: none waits, or not now.
     """
 
     api_key_id: int
@@ -48,3 +50,34 @@ class ApiKey:
     private_key: str = field(default="", repr=False)
     private_key_id: str = ""
     secret_expires_on: date | None = None
+    next_secret: str = field(default="", repr=False)
+    next_credential: str = ""
+    next_private_key_id: str = ""
+
+    def with_next_secret(self) -> Self:
+        """The key as it will be once its new secret has worked."""
+        google = self.provider is Provider.GOOGLE
+        return replace(
+            self,
+            credential=self.next_credential,
+            client_secret="" if google else self.next_secret,
+            private_key=self.next_secret if google else "",
+            private_key_id=self.next_private_key_id,
+            next_secret="",
+        )
+
+
+SECRET_WARNINGS = (timedelta(days=7), timedelta(days=14), timedelta(days=30))
+
+
+def warned_at(expires_on: date | None, today: date) -> timedelta | None:
+    """The narrowest of SECRET_WARNINGS that the end of a secret has come within; zero once it is over; None: not yet, or no end.
+
+    Source: operators are told 30, 14 and 7 days before (A015).
+    """
+    if expires_on is None:
+        return None
+    left = expires_on - today
+    if left < timedelta():
+        return timedelta()
+    return next((limit for limit in SECRET_WARNINGS if left < limit), None)

@@ -12,9 +12,10 @@ from types import FrameType
 from typing import Protocol, TypeVar
 
 from shared.domain.errors import BrokerOrDatabaseDown
+from shared.messaging import health
 from shared.messaging.broker import Broker
 from shared.messaging.rabbitmq import RabbitBroker
-from shared.settings import BrokerSettings, DatabaseSettings, TelemetrySettings
+from shared.settings import BrokerSettings, DatabaseSettings, ProcessSettings
 from shared.storage import heartbeats
 from shared.storage.database import Database
 from shared.telemetry import configure, log
@@ -46,6 +47,11 @@ class Service:
         self._database = database
         self._runners = runners
         self._closing = closing
+        self._threads: list[threading.Thread] = []
+
+    def ended(self) -> list[str]:
+        """Names of the runners that have ended, by themselves or at a stop. While the service works: none."""
+        return [thread.name for thread in self._threads if thread.ident is not None and not thread.is_alive()]
 
     def run(self, stop: threading.Event) -> None:
         """Works until `stop` is set or a runner fails; then stops all of them. Raises what the first runner raised."""
@@ -59,18 +65,21 @@ class Service:
                 failures.append(error)
                 stop.set()
 
-        threads = [
+        threads = self._threads = [
             threading.Thread(target=work, args=(runner,), name=f"{self.name}-{n}")
             for n, runner in enumerate(self._runners)
         ]
         log.info("service.started", name=self.name, instance=self._instance)
         for thread in threads:
             thread.start()
-        self._beat_until(stop)
-        for thread in threads:
-            thread.join()
-        for close in self._closing:
-            close()
+        try:
+            self._beat_until(stop)
+        finally:
+            stop.set()  # a heart that fails, in a database without tables, must not leave the rest running for ever
+            for thread in threads:
+                thread.join()
+            for close in self._closing:
+                close()
         self._leave()
         log.info("service.stopped", name=self.name, instance=self._instance)
         if failures:
@@ -94,13 +103,14 @@ class Service:
             log.info("heartbeat.left_behind", name=self.name)  # it ages, and the scheduler drops it
 
 
-class ProcessSettings(DatabaseSettings, BrokerSettings, TelemetrySettings):
-    """What every service takes from the environment."""
-
-
 def open_broker(settings: BrokerSettings, name: str) -> RabbitBroker:
     """The broker that the settings name; an amqps:// one is checked against the setting's CA, else the system's."""
-    return RabbitBroker(settings.rabbitmq_url.get_secret_value(), ca_file=settings.rabbitmq_ca_file, name=name)
+    return RabbitBroker(
+        settings.rabbitmq_url.get_secret_value(),
+        ca_file=settings.rabbitmq_ca_file,
+        name=name,
+        creates=settings.rabbitmq_creates,
+    )
 
 
 def open_database(settings: DatabaseSettings, name: str) -> Database:
@@ -117,11 +127,14 @@ S = TypeVar("S", bound=ProcessSettings)
 
 def run_service(name: str, settings: S, build: Callable[[S, Database, Broker], Service]) -> None:
     """The whole life of a service's process: logs, connections, work until SIGTERM or SIGINT, an orderly end."""
-    configure(name, level=settings.log_level, form=settings.log_format, metrics_port=settings.metrics_port)
+    configure(name, level=settings.log_level, form=settings.log_format)
     broker = open_broker(settings, name)
     try:
         with open_database(settings, name) as database:
-            run_until_signalled(build(settings, database, broker))
+            service = build(settings, database, broker)
+            checks = {"postgresql": database.alive, "rabbitmq": broker.ping}
+            with health.serving(settings.metrics_port, service.ended, checks):
+                run_until_signalled(service)
     finally:
         broker.close()
 

@@ -17,12 +17,13 @@ Message = TypeVar("Message", bound=Body)
 
 @dataclass(frozen=True, slots=True)
 class Received(Generic[Message]):
-    """A message for a handler. attempt: which try this is, from 1."""
+    """A message for a handler. attempt: which try this is, from 1. causation_id: the message that led to it."""
 
     body: Message
     message_id: UUID
     correlation_id: UUID
     attempt: int
+    causation_id: UUID | None = None
 
 
 class NotOurMessage(ApiConnectError):
@@ -43,7 +44,7 @@ def decode(delivery: Delivery, message: type[Message]) -> Received[Message]:
         body = message.model_validate(envelope.body)
     except ValidationError as error:
         raise NotOurMessage(_reason(error, "body.")) from None
-    return Received(body, envelope.message_id, envelope.correlation_id, delivery.attempt)
+    return Received(body, envelope.message_id, envelope.correlation_id, delivery.attempt, envelope.causation_id)
 
 
 def _reason(error: ValidationError, prefix: str) -> str:

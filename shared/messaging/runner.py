@@ -8,11 +8,13 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from threading import Event
 from typing import Generic
+from uuid import UUID
 
 from prometheus_client import Counter
 
@@ -25,7 +27,7 @@ from shared.messaging.received import Message, NotOurMessage, Received, decode
 from shared.messaging.retry import Action
 from shared.messaging.topology import queue_for
 from shared.messaging.unit import UnitFactory
-from shared.telemetry import log
+from shared.telemetry import handling, log, telling
 
 __all__ = ["BatchHandler", "BatchRunner", "ConcurrentRunner", "OneHandler", "Received", "TooManyDeadLetters"]
 
@@ -117,7 +119,9 @@ class _Runner(Generic[Message]):
         try:
             while True:
                 try:
-                    self.counters.add(_COUNTED_AS[self._failures.settle(delivery, error, received)])
+                    with telling(received) if received is not None else nullcontext():
+                        action = self._failures.settle(delivery, error, received)
+                    self.counters.add(_COUNTED_AS[action])
                     break
                 except BrokerOrDatabaseDown as down:
                     if not self._outage.wait(self._stop, down, 0):
@@ -199,6 +203,14 @@ class BatchRunner(_Runner[Message], Generic[Message, Facts, Outcome]):
 
     def _unit(self, received: Sequence[Received[Message]]) -> None:
         by_id = {one.message_id: one for one in received}
+        with handling(self.queue, list(by_id.values())):
+            new = self._write(by_id)
+        self.counters.add("handled", new)
+        self.counters.add("known", len(received) - new)
+        self._failures.succeeded()
+
+    def _write(self, by_id: Mapping[UUID, Received[Message]]) -> int:
+        """Reads, decides, and writes in one transaction; returns how many of the messages were new."""
         facts = self._handler.read(list(by_id.values()))
         outcomes = [(one, self._handler.decide(one, facts)) for one in by_id.values()]
         with self._units.begin() as unit:
@@ -206,9 +218,7 @@ class BatchRunner(_Runner[Message], Generic[Message, Facts, Outcome]):
             todo = [(one, outcome) for one, outcome in outcomes if one.message_id in new]
             if todo:
                 self._handler.write(unit, todo)
-        self.counters.add("handled", len(todo))
-        self.counters.add("known", len(received) - len(todo))
-        self._failures.succeeded()
+        return len(todo)
 
 
 class ConcurrentRunner(_Runner[Message]):
@@ -249,7 +259,7 @@ class ConcurrentRunner(_Runner[Message]):
                 settled.handed_back.append(delivery)
                 continue
             try:
-                done = self._patiently(partial(self._handler.handle, received))
+                done = self._patiently(partial(self._handle, received))
             except Exception as error:  # noqa: BLE001 - the failure table decides about every kind
                 self._fail(delivery, error, received, settled)
                 continue
@@ -258,6 +268,10 @@ class ConcurrentRunner(_Runner[Message]):
                 self.counters.add("handled")
                 self._failures.succeeded()
         return settled
+
+    def _handle(self, received: Received[Message]) -> None:
+        with handling(self.queue, [received]):
+            self._handler.handle(received)
 
 
 def consumer_tag(name: str) -> str:

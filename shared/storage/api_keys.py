@@ -11,7 +11,7 @@ from shared.domain.api_keys import ApiKey, Endpoints
 from shared.domain.errors import Diagnosis
 from shared.domain.mailboxes import Capability, Provider
 from shared.storage.database import Connection
-from shared.storage.sealing import Sealer
+from shared.storage.sealing import SealBroken, Sealer
 
 
 def belongs_to(uid: str) -> str:
@@ -24,7 +24,9 @@ def load(connection: Connection, sealer: Sealer, api_key_id: int) -> ApiKey:
     row = connection.execute(
         """
         select id, uid, customer_id, provider, name, credential, authority_url, api_url, tenant_id, client_id,
-               service_account_email, private_key_id, secret_sealed, secret_expires_on
+               service_account_email, private_key_id, secret_sealed, secret_expires_on,
+               case when next_retry_at is null or next_retry_at <= now() then next_secret_sealed end,
+               coalesce(next_credential, ''), next_private_key_id
         from api_keys where id = %s
         """,
         (api_key_id,),
@@ -48,7 +50,20 @@ def load(connection: Connection, sealer: Sealer, api_key_id: int) -> ApiKey:
         private_key=secret if provider is Provider.GOOGLE else "",
         private_key_id=row[11],
         secret_expires_on=row[13],
+        next_secret=_next_secret(sealer, row[1], row[14]),
+        next_credential=row[15],
+        next_private_key_id=row[16],
     )
+
+
+def _next_secret(sealer: Sealer, uid: str, sealed: bytes | None) -> str:
+    """A new secret that does not open is no reason to stop working with the old one; `keys verify` tells of it."""
+    if sealed is None:
+        return ""
+    try:
+        return sealer.open(bytes(sealed), belongs_to(uid)).decode()
+    except SealBroken:
+        return ""
 
 
 def refused(connection: Connection, api_key_id: int, diagnosis: Diagnosis, retry_in: timedelta) -> None:

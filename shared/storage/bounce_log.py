@@ -63,9 +63,9 @@ def write(connection: Connection, rows: Sequence[BounceRow]) -> dict[tuple[str, 
             campaign_id, subscriber_id, matched_by, unmatched_reason, effect,
             case when effect in ('blacklisted', 'unsubscribed') then now() end
         from unnest(
-            %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::smallint[], %s::text[],
-            %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[],
-            %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[]
+            %s::bigint[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %s::smallint[], %b::text[],
+            %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %s::bigint[],
+            %s::bigint[], %s::bigint[], %s::bigint[], %b::text[], %b::text[], %b::text[]
         ) as t (mail_id, provider, mailbox, provider_mail_id, reported, recipient, bounce_class, tier, rule, rule_set, reason,
             action, status, reply, diagnostic, remote_mta, refs, sent_mail_id, customer_id, campaign_id, subscriber_id,
             matched_by, unmatched_reason, effect)

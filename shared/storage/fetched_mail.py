@@ -288,11 +288,14 @@ def due_disposals(connection: Connection, mailbox_id: MailboxId, limit: int) -> 
     return [DueDisposal(MailId(row[0]), row[1], Disposal(row[2]), row[3]) for row in rows]
 
 
-def disposed(connection: Connection, mail_ids: Sequence[MailId]) -> None:
-    """These are tidied away."""
+def disposed(connection: Connection, mail_ids: Sequence[MailId], note: str = "") -> None:
+    """These are tidied away. note: how, if not as chosen."""
     connection.execute(
-        "update fetched_mail set disposal_due = false, disposed_at = now(), disposal_note = null where id = any(%s)",
-        (list(mail_ids),),
+        """
+        update fetched_mail set disposal_due = false, disposed_at = now(), disposal_note = nullif(%s, '')
+        where id = any(%s)
+        """,
+        (note, list(mail_ids)),
     )
 
 

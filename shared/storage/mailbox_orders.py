@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from shared.storage import tokens
 from shared.storage.database import Connection
 
 
@@ -91,14 +92,7 @@ def clear_tokens(connection: Connection, email: str | None) -> Cleared:
 
     Expired leases lose their mark too, so that the mailbox is due at once.
     """
-    tokens = connection.execute(
-        """
-        delete from access_tokens t
-        where %(email)s::text is null or t.subject = %(email)s
-           or t.api_key_id in (select api_key_id from mailboxes where email = %(email)s)
-        """,
-        {"email": email},
-    ).rowcount
+    dropped = tokens.reset(connection, email)
     expired = connection.execute(
         """
         update mailboxes set lease_holder = null, leased_until = null, poll_requested_until = null, next_poll_at = now()
@@ -110,7 +104,7 @@ def clear_tokens(connection: Connection, email: str | None) -> Cleared:
         "select count(*) from mailboxes where leased_until > now() and (%(email)s::text is null or email = %(email)s)",
         {"email": email},
     ).fetchone()
-    return Cleared(tokens, expired, int(row[0]) if row else 0)
+    return Cleared(dropped, expired, int(row[0]) if row else 0)
 
 
 def links(connection: Connection, email: str | None, provider: str | None = None) -> list[Changed]:

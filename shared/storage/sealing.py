@@ -36,7 +36,8 @@ class Sealer:
         self.ring = {key_id: AESGCM(key) for key_id, key in keys.items()}
         self.current = next(iter(keys))
         self._header = bytes([len(self.current)]) + self.current.encode()
-        self._fingerprint_key = hashlib.sha256(b"fingerprint" + list(keys.values())[-1]).digest()
+        # What fingerprints were made with before they had a key of their own; see sealed_values.fingerprints.
+        self.first_fingerprint_key = hashlib.sha256(b"fingerprint" + list(keys.values())[-1]).digest()
 
     @classmethod
     def parse(cls, text: str) -> Sealer:
@@ -62,6 +63,15 @@ class Sealer:
         """A fresh random entry for the setting."""
         return f"{key_id}:{base64.b64encode(os.urandom(32)).decode()}"
 
+    @property
+    def header(self) -> bytes:
+        """What every value begins with that the current key has sealed."""
+        return self._header
+
+    def holds(self, sealed: bytes) -> bool:
+        """Whether the key that sealed this value is in the ring."""
+        return key_id_of(sealed) in self.ring
+
     def seal(self, plain: bytes, belongs_to: str) -> bytes:
         """The sealed form of `plain`. belongs_to: what it is and of which row, such as `api_key:<uid>`."""
         nonce = os.urandom(_NONCE)
@@ -69,8 +79,8 @@ class Sealer:
 
     def open(self, sealed: bytes, belongs_to: str) -> bytes:
         """The plain value. Raises SealBroken."""
-        size = sealed[0] if sealed else 0
-        key_id = sealed[1 : 1 + size].decode("ascii", "replace")
+        key_id = key_id_of(sealed)
+        size = len(key_id)
         cipher = self.ring.get(key_id)
         if cipher is None:
             raise SealBroken(f"{belongs_to}: sealed under key {key_id!r}, which is not in APICONNECT_SEALING_KEYS")
@@ -88,6 +98,18 @@ class Sealer:
         """What seal_mail was given."""
         return zlib.decompress(self.open(sealed, f"raw_mail:{mail_id}"))
 
-    def fingerprint(self, *parts: str) -> str:
-        """A name for credentials that shows nothing of them: keyed hash, hex. The ring's oldest key makes it lasting."""
-        return hmac.new(self._fingerprint_key, "\x1f".join(parts).encode(), hashlib.sha256).hexdigest()[:40]
+class Fingerprints:
+    """Names for credentials that show nothing of them. Their key is the installation's own, so that they outlive sealing keys."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def __call__(self, *parts: str) -> str:
+        """Keyed hash of the parts and their borders, hex."""
+        return hmac.new(self._key, "\x1f".join(parts).encode(), hashlib.sha256).hexdigest()[:40]
+
+
+def key_id_of(sealed: bytes) -> str:
+    """The id of the key that a value says it is sealed under."""
+    size = sealed[0] if sealed else 0
+    return sealed[1 : 1 + size].decode("ascii", "replace")

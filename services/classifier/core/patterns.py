@@ -1,83 +1,197 @@
-"""Word patterns:
+"""Word patterns: how a text is reduced to plain words, and what a pattern over them may say.
 
-how a text is reduced to plain words, and how a pattern over them is compiled without unbounded repeats.
+A pattern is a line of words that must follow each other, with: `word*` any ending of a word; a lone `*` up to 80
+characters of anything; `~` up to three words of the same sentence; `(a|b c|)` one of several, of which one may be
+empty; `$name` one of the words of a named set. No repeat is unbounded, so no text makes a pattern slow.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 GAP = 80  # characters that a lone `*` may stand for
+Sets = Mapping[str, tuple[str, ...]]
+NO_SETS: Sets = {}
+
+
+class PatternError(ValueError):
+    """A pattern can't be compiled. The message says why."""
 
 
 def plain_words(text: str) -> str:
-    """A text as rules see it: lower case, addresses as `@`, punctuation blanked, single spaces."""
+    """A text as rules see it: lower case, addresses as `@`, punctuation blanked, one space around each word.
+
+    The end of a sentence stands as a word of its own, `.`, so that no pattern of words runs across it.
+    """
     lowered = text.lower().replace("e-mail", "email")
     if "@" in lowered:
         lowered = _ADDRESS.sub(" @ ", lowered)
-    return " ".join(lowered.translate(_PUNCTUATION).split())
+    spaced = " ".join(lowered.translate(_PUNCTUATION).replace("..", " ").split())
+    return f" {spaced} ".replace(". ", " . ")
 
 
-def compile_pattern(pattern: str) -> tuple[str, re.Pattern[str]]:
-    """A word pattern as its longest literal (to test first) and a regular expression without any unbounded repeat."""
-    pieces = pattern_pieces(pattern)
-    if _WIDE.search(pattern):
-        gap = f".{{0,{GAP}}}"
-        literal = max((piece for piece in pieces if piece != "*"), key=len)
-        return literal, re.compile(" ?".join(gap if piece == "*" else re.escape(piece) for piece in pieces))
-    expression = ""
-    for place, piece in enumerate(pieces):
-        if piece == "*":
-            expression += f"(?:.{{0,{GAP}}} )?" if place else ""
-            continue
-        word = re.escape(piece.rstrip("*")) + (r"\w{0,40}" if piece.endswith("*") else "")
-        expression += word + (" " if place < len(pieces) - 1 else "")
-    left = r"(?<!\w)" if pieces[0][0].isalnum() else ""
-    right = r"(?!\w)" if pieces[-1][-1].isalnum() else ""
-    expression = left + expression + right
-    literals = " ".join("\0" if piece == "*" else piece.replace("*", "\0") for piece in pieces).split("\0")
-    return max((one.strip() for one in literals), key=len), re.compile(expression)
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A compiled pattern.
 
-
-def pattern_pieces(pattern: str) -> list[str]:
-    """The words of a pattern as `plain_words` leaves them, with `*` kept."""
-    cleaned = "".join(
-        " " if ch in _BLANKED and ch != "*" else ch
-        for ch in pattern.lower().replace("e-mail", "email")
-        if ch not in _DROPPED
-    )
-    return cleaned.split()
-
-
-def pattern_words(pattern: str) -> str:
-    """The whole words of a pattern: those that a `*` does not continue."""
-    return " ".join(piece for piece in pattern_pieces(pattern) if "*" not in piece)
-
-
-def filing_word(pattern: str) -> str:
-    """The word under which a pattern is filed:
-
-    its rarest whole one; empty if it has none, or is of a script without spaces.
+    literal: must be in a text for the pattern to match. expression: then has to be found too; None if the literal says
+    it all. words: a text without any of these can't match; empty if the pattern has none to be filed under.
     """
-    words = [] if _WIDE.search(pattern) else WORD.findall(pattern_words(pattern))
-    return max(words, key=_rarity, default="")
+
+    source: str
+    literal: str
+    expression: re.Pattern[str] | None
+    words: frozenset[str]
+
+    def find(self, plain: str) -> str:
+        """What it hits in a text made by `plain_words`, empty if nothing."""
+        if self.literal not in plain:
+            return ""
+        if self.expression is None:
+            return self.literal.strip()
+        found = self.expression.search(plain)
+        return found.group(0).strip() if found else ""
+
+
+def compile_pattern(source: str, sets: Sets = NO_SETS) -> Pattern:
+    """Compiles a pattern. Raises PatternError if it has nothing to go by, or names a set that is not there."""
+    if _WIDE.search(source):
+        return _wide_pattern(source)
+    pieces = _pieces(source, sets)
+    while pieces and pieces[-1] in ("*", "~"):
+        pieces.pop()
+    while pieces and pieces[0] in ("*", "~"):
+        pieces.pop(0)
+    solid = [piece for piece in pieces if piece not in ("*", "~")]
+    if not any(_is_telling(piece) for piece in solid):
+        raise PatternError(f"pattern {source!r} has no word to go by")
+    literal = _longest_literal(pieces)
+    plainly = all(isinstance(piece, str) and piece not in ("*", "~") and "*" not in piece for piece in pieces[:-1])
+    last = pieces[-1]
+    if plainly and isinstance(last, str):
+        return Pattern(source, literal, None, _filing_words(pieces))
+    expression = " " + "".join(_expression(piece) for piece in pieces)
+    return Pattern(source, literal, re.compile(expression), _filing_words(pieces))
+
+
+Piece = str | tuple[tuple[str, ...], ...]
+"""A word (`word`, `word*`), a gap (`*`, `~`), or the alternatives of a group, each a row of words."""
+
+
+def pattern_pieces(source: str, sets: Sets = NO_SETS) -> list[Piece]:
+    """The pieces of a pattern in order. Raises PatternError."""
+    return [*source.split()] if _WIDE.search(source) else _pieces(source, sets)
+
+
+def _pieces(source: str, sets: Sets) -> list[Piece]:
+    pieces: list[Piece] = []
+    for found in _TOKEN.finditer(source.lower().replace("e-mail", "email")):
+        group, name, word = found.groups()
+        if word is not None:
+            pieces += _words(word)
+            continue
+        rows: list[str] = []
+        for row in [f"${name}"] if name else group.split("|"):
+            rows += _members(row.strip(), sets)
+        alternatives = tuple(dict.fromkeys(tuple(_words(row)) for row in rows))
+        if any("~" in row or "*" in row for row in alternatives):
+            raise PatternError(f"pattern {source!r} has a gap inside a group")
+        pieces.append(alternatives)
+    return pieces
+
+
+def _members(row: str, sets: Sets) -> list[str]:
+    if not row.startswith("$"):
+        return [row]
+    if row[1:] not in sets:
+        raise PatternError(f"there is no set {row}")
+    return [member.lower() for member in sets[row[1:]]]
+
+
+def _words(text: str) -> list[str]:
+    """The words of a text as `plain_words` leaves them, with `*` and `~` kept."""
+    kept = "".join(ch if ch in "*~" else _PATTERN_PUNCTUATION.get(ch, ch) for ch in text)
+    return [word for word in kept.split() if word != "."]
+
+
+def _is_telling(piece: Piece) -> bool:
+    if isinstance(piece, str):
+        return len(piece.rstrip("*")) > 1
+    return all(any(len(word.rstrip("*")) > 1 for word in row) for row in piece)
+
+
+def _expression(piece: Piece) -> str:
+    if piece == "*":
+        return f"(?:.{{0,{GAP - 1}}} )?"
+    if piece == "~":
+        return "(?:[^ .][^ ]{0,60} ){0,3}?"
+    if isinstance(piece, str):
+        return re.escape(piece.rstrip("*")) + ("[^ ]{0,40} " if piece.endswith("*") else " ")
+    rows = sorted(piece, key=len, reverse=True)
+    return "(?:" + "|".join("".join(_expression(word) for word in row) for row in rows) + ")"
+
+
+def _longest_literal(pieces: list[Piece]) -> str:
+    """The longest run of words that any text must hold to match."""
+    runs, run = [" "], " "
+    for piece in pieces:
+        if not isinstance(piece, str) or piece in ("*", "~"):
+            runs.append(run)
+            run = " "
+        elif piece.endswith("*"):
+            runs.append(run + piece.rstrip("*"))
+            run = ""
+        else:
+            run += piece + " "
+    return max([*runs, run], key=len)
+
+
+def _filing_words(pieces: list[Piece]) -> frozenset[str]:
+    """The words under which a pattern is filed: of the piece whose commonest word is the rarest."""
+    best: frozenset[str] = frozenset()
+    best_rank = (False, -1)
+    for piece in pieces:
+        rows = piece if isinstance(piece, tuple) else ((piece,),)
+        words = [max((one for one in row if "*" not in one and one != "~"), key=_rarity, default="") for row in rows]
+        if not all(words):
+            continue
+        rank = (all(word not in _COMMON for word in words), min(len(word) for word in words))
+        if rank > best_rank:
+            best, best_rank = frozenset(words), rank
+    return best
 
 
 def _rarity(word: str) -> tuple[bool, int]:
     return word not in _COMMON, len(word)
 
 
-_DROPPED = "'’‘`"
-_BLANKED = '"<>()[]{}:;,!?*|“”«»„（）【】「」、。，：；！'
+def _wide_pattern(source: str) -> Pattern:
+    """A pattern in a script that puts no spaces between words: it matches inside a run."""
+    pieces = source.lower().split()
+    literal = max((piece for piece in pieces if piece != "*"), key=len, default="")
+    if not literal:
+        raise PatternError(f"pattern {source!r} has no word to go by")
+    if len(pieces) == 1:
+        return Pattern(source, literal, None, frozenset())
+    gap = f".{{0,{GAP}}}"
+    expression = " ?".join(gap if piece == "*" else re.escape(piece) for piece in pieces)
+    return Pattern(source, literal, re.compile(expression), frozenset())
+
+
+_TOKEN = re.compile(r"\(([^()]*)\)|\$([a-z][\w-]*)|([^\s()$]+)")
+_DROPPED = "'’‘`´"
+_BLANKED = "\"<>()[]{}:;,!?*|-_=/#&+\\^%$~“”«»„（）【】「」、。，：；！"
 _PUNCTUATION = {**{ord(ch): " " for ch in _BLANKED}, **{ord(ch): None for ch in _DROPPED}}
-WORD = re.compile(r"[^\W_]+")
+_PATTERN_PUNCTUATION = {**dict.fromkeys(_BLANKED, " "), **dict.fromkeys(_DROPPED, "")}
 _WIDE = re.compile(r"[\u3000-\u9fff\uac00-\ud7af]")  # scripts that put no spaces between words
 _ADDRESS = re.compile(r"(?<![\w.+=-])[\w.+=/&%~#$!?^-]{1,64}@[\w-][\w.-]{0,253}")
 # Words that half of all texts hold: a pattern is filed under another of its words where it has one.
 _COMMON = frozenset(
     re.findall(
         r"\w+",
-        "a address an and be been by cannot for from has have in is it mail mailbox message no not of on or recipient"
-        " rejected the this to user was with you your",
+        "a address an and are be been by cannot could does for from has have in is it mail mailbox message no not of on"
+        " or recipient recipients rejected the this to user was were with you your account email sender",
     )
 )

@@ -9,17 +9,12 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
-from services.classifier.core.patterns import (
-    WORD,
-    compile_pattern,
-    filing_word,
-    pattern_pieces,
-    pattern_words,
-)
+from services.classifier.core.patterns import NO_SETS, Pattern, PatternError, Sets, compile_pattern
 from shared.domain.bounces import BounceClass
 
 
@@ -59,44 +54,71 @@ class Rule:
         return self.temporary if temporary and self.temporary is not None else self.bounce_class
 
 
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A rule, the pattern of it that matched, and the words that it matched."""
+
+    rule: Rule
+    pattern: str
+    words: str
+
+
 class TextRules:
     """An ordered list of rules that match text."""
 
-    def __init__(self, rules: Iterable[Rule]) -> None:
+    def __init__(self, rules: Iterable[Rule], sets: Sets = NO_SETS) -> None:
+        """Raises RuleError for a pattern that can't be compiled."""
         self.rules = tuple(rule for rule in rules if rule.text)
-        self._by_word: dict[str, list[tuple[int, str, re.Pattern[str], Rule]]] = {}
-        self._unfiled: list[tuple[int, str, re.Pattern[str], Rule]] = []
+        self._by_word: dict[str, list[_Entry]] = {}
+        self._unfiled: list[_Entry] = []
+        self._unfiled_wide: list[_Entry] = []
+        self._entries = 0
         for place, rule in enumerate(self.rules):
-            for pattern in rule.text:
-                self._file(place, pattern, rule)
+            for source in rule.text:
+                try:
+                    self._file(place, compile_pattern(source, sets), rule)
+                except PatternError as error:
+                    raise RuleError(f"rule {rule.id}: {error}") from None
         self._words = frozenset(self._by_word)
 
-    def _file(self, place: int, pattern: str, rule: Rule) -> None:
-        literal, expression = compile_pattern(pattern)
-        word = filing_word(pattern)
-        entry = (place, literal, expression, rule)
-        if word:
+    def _file(self, place: int, pattern: Pattern, rule: Rule) -> None:
+        self._entries += 1
+        entry = (place, self._entries, pattern, rule)
+        for word in pattern.words:
             self._by_word.setdefault(word, []).append(entry)
-        else:
-            self._unfiled.append(entry)
+        if not pattern.words:
+            (self._unfiled if pattern.literal.isascii() else self._unfiled_wide).append(entry)
 
     def first(self, plain: str, hosts: str = "") -> Rule | None:
         """The first rule in order that matches a text made by `plain_words`. hosts: names concerned, in lower case."""
-        found: list[tuple[int, str, re.Pattern[str], Rule]] = []
-        for word in self._words.intersection(WORD.findall(plain)):
-            found += self._by_word[word]
-        found += self._unfiled
-        best: Rule | None = None
-        place = len(self.rules)
-        for at, literal, expression, rule in found:
+        for _, _, pattern, rule in self._possible(plain):
             if (
-                at < place
-                and literal in plain
+                pattern.literal in plain
                 and (not rule.hosts or _concerns(rule.hosts, hosts))
-                and expression.search(plain)
+                and (pattern.expression is None or pattern.expression.search(plain))
             ):
-                best, place = rule, at
-        return best
+                return rule
+        return None
+
+    def hits(self, plain: str, hosts: str = "") -> Iterator[Hit]:
+        """Every rule that matches, in order, once; for explanations."""
+        seen: set[str] = set()
+        for _, _, pattern, rule in self._possible(plain):
+            if rule.id in seen or (rule.hosts and not _concerns(rule.hosts, hosts)):
+                continue
+            words = pattern.find(plain)
+            if words:
+                seen.add(rule.id)
+                yield Hit(rule, pattern.source, words)
+
+    def _possible(self, plain: str) -> list[_Entry]:
+        """What can match at all, in order."""
+        found = [entry for word in self._words.intersection(plain.split()) for entry in self._by_word[word]]
+        found += [entry for entry in self._unfiled if entry[2].literal in plain]
+        if not plain.isascii():
+            found += self._unfiled_wide
+        found.sort(key=_place)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,19 +153,32 @@ def compile_rules(texts: Mapping[str, str]) -> RuleBook:
     rules = {tier: _rules(tier, files[tier]) for tier in TIERS}
     every = tuple(rule for tier in TIERS for rule in rules[tier])
     _unique(every)
+    sets = {name: tuple(members) for name, members in files["dsn"].get("sets", {}).items()}
     digest = hashlib.sha256("\0".join(texts[tier] for tier in TIERS).encode()).hexdigest()[:8]
     return RuleBook(
         version=f"{files['dsn'].get('revision', '0')}+{digest}",
         rules=every,
         feedback={kind: rule for rule in rules["arf"] for kind in rule.types},
-        dsn=TextRules(rules["dsn"]),
+        dsn=_text_rules("dsn", rules["dsn"], sets),
         codes={code: rule for rule in rules["dsn"] for code in rule.codes},
-        body=TextRules(rules["body"]),
+        body=_text_rules("body", rules["body"], sets),
         signs=_signs(files["body"]),
     )
 
 
 TIERS = {"arf": 1, "dsn": 2, "body": 3}
+
+
+_Entry = tuple[int, int, Pattern, Rule]
+"""A rule's place in its file, a running number, and one of its patterns."""
+_place = itemgetter(0, 1)
+
+
+def _text_rules(tier: str, rules: list[Rule], sets: Sets) -> TextRules:
+    try:
+        return TextRules(rules, sets)
+    except RuleError as error:
+        raise RuleError(f"{tier}: {error}") from None
 
 
 def _concerns(names: tuple[str, ...], hosts: str) -> bool:
@@ -178,9 +213,6 @@ def _rule(tier: str, order: int, row: dict[str, Any]) -> Rule:
         temporary = BounceClass(row["temporary"]) if "temporary" in row else None
     except ValueError as error:
         raise RuleError(f"{tier}: rule {name}: {error}") from None
-    for pattern in row.get("text", ()):
-        if not pattern_words(pattern) and not any(len(piece.rstrip("*")) > 2 for piece in pattern_pieces(pattern)):
-            raise RuleError(f"{tier}: rule {name}: pattern {pattern!r} has no word to go by")
     lists = {key: tuple(row.get(key, ())) for key in ("text", "codes", "types", "hosts", "examples")}
     return Rule(
         id=row["id"],

@@ -68,6 +68,12 @@ class WatchedClassifier:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def start(self) -> None:
+        """Starts a child now and does not wait for it, so that the first batch waits less."""
+        with self._lock:
+            if not self._closed:
+                self._fill(_Run((), self._limit))
+
     def classify_many(self, raws: Sequence[bytes]) -> list[MailFinding]:
         """One finding per mail, in order. Raises RuntimeError if closed, or if a child can't be started at all."""
         with self._lock:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from services.console.cli import finding_out, lists_of_things, looking, mailbox_commands, setting_up
+from services.console.cli import finding_out, lists_of_things, looking, mailbox_commands, secret_files, setting_up
 
 app = typer.Typer(no_args_is_help=True, help="Operator's commands.", pretty_exceptions_show_locals=False)
 app.command("migrate")(setting_up.migrate)
@@ -43,3 +43,8 @@ _dead_letters = _group("dead-letters", "Messages that could not be handled.")
 _dead_letters.command("list")(lists_of_things.dead_letters_list)
 _dead_letters.command("show")(lists_of_things.dead_letters_show)
 _dead_letters.command("replay")(lists_of_things.dead_letters_replay)
+
+_secrets = _group("secrets", "Files with passwords and keys that an installation works with.")
+_secrets.command("init")(secret_files.init)
+_secrets.command("set")(secret_files.put)
+_secrets.command("show")(secret_files.show)

@@ -51,7 +51,7 @@ def opened_broker() -> Iterator[Broker]:
     """The broker. It connects at first use."""
     settings = BrokerSettings.read()
     url = settings.rabbitmq_url.get_secret_value()
-    broker = RabbitBroker(url, ca_file=settings.rabbitmq_ca_file, name="console")
+    broker = RabbitBroker(url, ca_file=settings.rabbitmq_ca_file, name="console", creates=settings.rabbitmq_creates)
     with telling():
         try:
             yield broker

@@ -187,10 +187,13 @@ class Poll:
         )
         done = [mail for mail in mails if outcomes.get(mail.provider_mail_id, _UNTRIED) is None]
         with self.units.database.transaction() as connection:
-            fetched_mail.disposed(connection, [mail.mail_id for mail in done])
+            fetched_mail.disposed(connection, [mail.mail_id for mail in done], chosen.note)
         self.counts.disposed += len(done)
         MAILS_DISPOSED.labels(self.record.provider, chosen.disposal).inc(len(done))
-        errors = [(mail, outcomes.get(mail.provider_mail_id, _UNTRIED)) for mail in mails if mail not in done]
+        settled = {mail.mail_id for mail in done}
+        errors = [
+            (mail, outcomes.get(mail.provider_mail_id, _UNTRIED)) for mail in mails if mail.mail_id not in settled
+        ]
         self._keep(
             [(mail, f"{error.diagnosis.code}: {error}") for mail, error in errors if isinstance(error, Permanent)]
         )

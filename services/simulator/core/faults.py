@@ -19,7 +19,8 @@ OPERATIONS: dict[str, frozenset[str]] = {
     }),
     "google": frozenset({
         "token", "batch", "list", "get", "raw", "attachment", "history", "profile", "labels", "label", "create_label",
-        "modify", "trash", "untrash", "delete", "batch_modify", "batch_delete", "send",
+        "modify", "trash", "untrash", "delete", "batch_modify", "batch_delete", "send", "drafts", "draft",
+        "create_draft", "update_draft", "send_draft", "delete_draft",
     }),
 }  # fmt: skip
 

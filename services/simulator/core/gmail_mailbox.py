@@ -35,6 +35,7 @@ class GmailMailbox(Mailbox):
     def __init__(self, address: str, options: MailboxOptions) -> None:
         super().__init__(address, options)
         self.labels: dict[str, str] = {label: label for label in SYSTEM_LABELS}
+        self.drafts: dict[str, StoredMail] = {}
         self.history: list[Change] = []
         self.history_id = 1000
         self.oldest_history_id = 1000

@@ -13,11 +13,14 @@ FULL_SCOPE = "https://mail.google.com/"
 _READING = ("metadata", "readonly", "modify")
 _CHANGING = ("modify",)
 _SENDING = ("send", "compose", "modify")
+_DRAFTING = ("compose", "modify")
 _SCOPES_BY_OPERATION: dict[str, tuple[str, ...]] = {
     "send": _SENDING, "list": _READING, "get": _READING, "raw": ("readonly", "modify"),
     "attachment": ("readonly", "modify"), "history": _READING, "profile": (*_READING, "compose"),
     "labels": (*_READING, "labels"), "label": (*_READING, "labels"), "create_label": ("modify", "labels"),
     "modify": _CHANGING, "batch_modify": _CHANGING, "trash": _CHANGING, "untrash": _CHANGING,
+    "drafts": ("readonly", "compose", "modify"), "draft": ("readonly", "compose", "modify"),
+    "create_draft": _DRAFTING, "update_draft": _DRAFTING, "send_draft": _DRAFTING, "delete_draft": _DRAFTING,
     "delete": (), "batch_delete": (), "insert": ("insert", "modify"),
 }  # fmt: skip
 GMAIL_SCOPES: dict[str, frozenset[str]] = {

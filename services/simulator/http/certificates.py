@@ -1,4 +1,4 @@
-"""The simulator's own certificate authority: made new at every start, its private key never written anywhere."""
+"""The simulator's own certificate authority: made new at every start, its private key never written anywhere; or a given one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 STANDARD_NAMES = (
@@ -30,7 +30,7 @@ class Certificates:
 
 def make_certificates(extra_names: tuple[str, ...], now: datetime) -> Certificates:
     """A fresh authority and one server certificate for the standard and the extra names."""
-    root_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    root_key = ec.generate_private_key(ec.SECP256R1())
     root_name = _name("API Connect simulator CA")
     root = (
         _builder(root_name, root_name, root_key.public_key(), root_key.public_key(), now)
@@ -38,12 +38,30 @@ def make_certificates(extra_names: tuple[str, ...], now: datetime) -> Certificat
         .add_extension(_usage(signs_certificates=True), critical=True)
         .sign(root_key, hashes.SHA256())
     )
+    return _issued(root, root_key, (*STANDARD_NAMES, *extra_names), now)
+
+
+def certificates_of(authority: bytes, authority_key: bytes, names: tuple[str, ...], now: datetime) -> Certificates:
+    """One server certificate for these names, issued by a given authority (PEM, its key on an elliptic curve).
+
+    Raises ValueError when a PEM is malformed or the key is of another kind.
+    """
+    key = load_pem_private_key(authority_key, password=None)
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise ValueError("the authority's key must be one on an elliptic curve")
+    return _issued(x509.load_pem_x509_certificate(authority), key, names, now)
+
+
+def _issued(
+    root: x509.Certificate, root_key: ec.EllipticCurvePrivateKey, names: tuple[str, ...], now: datetime
+) -> Certificates:
+    key = ec.generate_private_key(ec.SECP256R1())
     leaf = (
-        _builder(_name("API Connect simulator"), root_name, key.public_key(), root_key.public_key(), now)
+        _builder(_name("API Connect simulator"), root.subject, key.public_key(), root_key.public_key(), now)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(signs_certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(x509.SubjectAlternativeName([_alternative(n) for n in (*STANDARD_NAMES, *extra_names)]), False)
+        .add_extension(x509.SubjectAlternativeName([_alternative(name) for name in names]), False)
         .sign(root_key, hashes.SHA256())
     )
     authority = root.public_bytes(Encoding.PEM)

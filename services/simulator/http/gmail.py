@@ -11,10 +11,11 @@ from services.simulator.core.google_errors import gmail_answer, gmail_refusal
 from services.simulator.core.registry import GMAIL_SCOPES, Grant
 from services.simulator.handler import World
 from services.simulator.http import gmail_changing as changing
+from services.simulator.http import gmail_drafts as drafts
 from services.simulator.http import gmail_reading as reading
 from services.simulator.http.gmail_batch import run_batch
 from services.simulator.http.gmail_context import Context
-from services.simulator.http.gmail_upload import upload
+from services.simulator.http.gmail_upload import UPLOADED, upload
 from services.simulator.http.pipeline import Job, bearer, expired_token, perform
 from services.simulator.http.wire import Request
 
@@ -37,6 +38,12 @@ _OPERATIONS: dict[tuple[str, ...], Operation] = {
     ("DELETE", "messages", "*"): ("delete", changing.delete),
     ("POST", "messages", "batchModify"): ("batch_modify", changing.batch_modify),
     ("POST", "messages", "batchDelete"): ("batch_delete", changing.batch_delete),
+    ("GET", "drafts"): ("drafts", drafts.list_drafts),
+    ("POST", "drafts"): ("create_draft", drafts.create_draft),
+    ("GET", "drafts", "*"): ("draft", drafts.get_draft),
+    ("PUT", "drafts", "*"): ("update_draft", drafts.update_draft),
+    ("DELETE", "drafts", "*"): ("delete_draft", drafts.delete_draft),
+    ("POST", "drafts", "send"): ("send_draft", drafts.send_draft),
 }
 _FIXED = ("send", "batchModify", "batchDelete")
 
@@ -79,7 +86,7 @@ class Gmail:
         context = Context(self.world, request, grant, rest[1:2][0] if len(rest) > 1 else "", rest)
         call = Call("google", name, mailbox=grant.subject, client=grant.client)
         if is_upload:
-            work = upload
+            work = upload if name in UPLOADED else _unknown
         job = Job(call, request, lambda: self._work(name, work, context, user), grant)
         job.cost = self.world.units.get(name, 5)
         return await perform(self.world, job)

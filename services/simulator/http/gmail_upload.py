@@ -1,4 +1,4 @@
-"""Gmail's media uploads: uploadType media, multipart and resumable, all ending in messages.send.
+"""Gmail's media uploads: uploadType media, multipart and resumable, ending in messages.send or drafts.create.
 
 Source: developers.google.com/workspace/gmail/api/guides/uploads.
 """
@@ -9,13 +9,16 @@ import email
 import email.policy
 import json
 import re
+from typing import Any
 
 from services.simulator.core.answers import Answer
 from services.simulator.core.google_errors import gmail_refusal
 from services.simulator.http.gmail_changing import send_raw
 from services.simulator.http.gmail_context import Context
+from services.simulator.http.gmail_drafts import store_draft
 
 LARGEST_BYTES = 36_700_160
+UPLOADED = ("send", "create_draft")
 _RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)")
 
 
@@ -26,7 +29,7 @@ def upload(context: Context) -> Answer:
         raise gmail_refusal("uploadTooLarge")
     kind = request.asked("uploadType") or request.headers.get("x-goog-upload-protocol", "")
     if kind == "media":
-        return send_raw(context, request.body)
+        return _uploaded(context, request.body)
     if kind == "multipart":
         return _multipart(context)
     if kind == "resumable":
@@ -45,8 +48,18 @@ def _multipart(context: Context) -> Answer:
     # The mail is cut out of the body as it came: parsing and printing it again could change it.
     pieces = re.split(rb"\r?\n?--" + re.escape(boundary.encode()) + rb"(?:--)?[ \t]*\r?\n?", context.request.body)
     described, media = (_content(piece) for piece in [piece for piece in pieces if piece.strip()][:2])
-    thread = json.loads(described or b"{}").get("threadId") or ""
-    return send_raw(context, media, str(thread))
+    return _uploaded(context, media, _thread(json.loads(described or b"{}")))
+
+
+def _uploaded(context: Context, raw: bytes, thread: str = "") -> Answer:
+    """What the path asks for: a draft, or the mail sent."""
+    return store_draft(context, raw, thread) if context.path[0] == "drafts" else send_raw(context, raw, thread)
+
+
+def _thread(described: dict[str, Any]) -> str:
+    """The thread out of a Message, or out of the Message in a Draft."""
+    message = described.get("message")
+    return str((message if isinstance(message, dict) else described).get("threadId") or "")
 
 
 def _content(piece: bytes) -> bytes:
@@ -57,7 +70,7 @@ def _content(piece: bytes) -> bytes:
 def _begin(context: Context) -> Answer:
     request = context.request
     upload_id = "AFiumC" + context.world.unique()
-    thread = str(context.json().get("threadId") or "") if request.body else ""
+    thread = _thread(context.json()) if request.body else ""
     context.world.uploads[upload_id] = {"bytes": b"", "thread": thread, "mailbox": context.mailbox.address}
     location = f"{request.base}{request.path}?uploadType=resumable&upload_id={upload_id}"
     return Answer(200, b"", "", (("Location", location), ("X-GUploader-UploadID", upload_id)))
@@ -75,4 +88,4 @@ def _continue(context: Context) -> Answer:
         headers = (("Range", f"bytes=0-{got - 1}"),) if got else ()
         return Answer(308, b"", "", headers)
     del context.world.uploads[upload_id]
-    return send_raw(context, state["bytes"], state["thread"])
+    return _uploaded(context, state["bytes"], state["thread"])

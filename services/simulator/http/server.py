@@ -15,7 +15,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from services.simulator.core.answers import Answer, json_answer
 from services.simulator.handler import World
-from services.simulator.http.certificates import make_certificates
+from services.simulator.http.certificates import Certificates, certificates_of, make_certificates
 from services.simulator.http.control import Control
 from services.simulator.http.entra import Entra
 from services.simulator.http.gmail import Gmail
@@ -75,7 +75,7 @@ class Servers:
     def __init__(self, settings: SimulatorSettings, now: datetime) -> None:
         self.world = World(settings)
         self.folder = Path(tempfile.mkdtemp(prefix="simulator-"))
-        certificates = make_certificates(settings.extra_names, now)
+        certificates = _certificates(settings, now)
         self.ca_file = settings.ca_file or self.folder / "ca.pem"
         self.ca_file.parent.mkdir(parents=True, exist_ok=True)
         self.ca_file.write_bytes(certificates.authority)
@@ -107,6 +107,13 @@ class Servers:
         """Ask both servers to end; from any thread."""
         for server in self.servers:
             server.should_exit = True
+
+
+def _certificates(settings: SimulatorSettings, now: datetime) -> Certificates:
+    authority, key = settings.authority_file, settings.authority_key_file
+    if authority is None or key is None:
+        return make_certificates(settings.extra_names, now)
+    return certificates_of(authority.read_bytes(), key.read_bytes(), settings.extra_names, now)
 
 
 def _abort(connection: object) -> None:

@@ -24,14 +24,19 @@ class RabbitBroker:
         confirm_timeout_seconds: float = 10.0,
         name: str = "apiconnect",
         tiers: Mapping[str, float] = topology.RETRY_TIERS,
+        creates: bool = True,
     ) -> None:
         """url: amqp:// or amqps://user:password@host:port/vhost. ca_file: PEM of the CA that an amqps:// broker's
         certificate is checked against, None for the system's.
-        name: shown to operators as the connection's name. Connects at first use."""
+        name: shown to operators as the connection's name. creates: whether exchanges and queues that are missing are
+        created, or only waited for, because this user may not. Connects at first use."""
         self._link_settings = (url, ca_file, heartbeat_seconds, confirm_timeout_seconds)
         self._name = name
         self._tiers = tiers
-        self._publisher = RabbitPublisher(self._link(f"{name} publishing"), tiers, confirm_timeout_seconds)
+        self._creates = creates
+        self._publisher = RabbitPublisher(
+            self._link(f"{name} publishing"), tiers, confirm_timeout_seconds, creates=creates
+        )
         self._closing = threading.Event()
         self._pulse_seconds = heartbeat_seconds / 4
         self._pulse = threading.Thread(target=self._keep_alive, name="broker-heartbeat", daemon=True)
@@ -47,7 +52,12 @@ class RabbitBroker:
     def subscribe(self, queue: str, prefetch: int, consumer_tag: str) -> RabbitSubscription:
         """See broker.Broker."""
         return RabbitSubscription(
-            self._link(f"{self._name} {consumer_tag}"), self._tiers, queue, prefetch, consumer_tag
+            self._link(f"{self._name} {consumer_tag}"),
+            self._tiers,
+            queue,
+            prefetch,
+            consumer_tag,
+            creates=self._creates,
         )
 
     def declare(self) -> None:

@@ -96,8 +96,17 @@ class Link:
         self.drop()
 
 
-def declare(channel: Any, tiers: Mapping[str, float]) -> None:
-    """Everything of topology.py, idempotently. Raises TopologyConflict and ERRORS."""
+def declare(channel: Any, tiers: Mapping[str, float], *, creates: bool = True) -> None:
+    """Everything of topology.py, idempotently. Raises TopologyConflict and ERRORS.
+
+    creates: False for a user that may not: it is only checked that all is there, and NotFound is raised if not.
+    """
+    if not creates:
+        for exchange in (topology.EXCHANGE, *map(topology.retry_exchange, tiers)):
+            channel.exchange_declare(exchange, "", passive=True)
+        for queue in topology.queue_arguments(tiers):
+            channel.queue_declare(queue, passive=True)
+        return
     name = ""
     try:
         name = topology.EXCHANGE

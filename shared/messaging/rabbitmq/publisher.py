@@ -59,9 +59,16 @@ class RabbitPublisher:
     """Pipelined confirms: up to `window` messages are under way before the first confirm is read."""
 
     def __init__(
-        self, link: Link, tiers: Mapping[str, float], confirm_timeout_seconds: float, window: int = 500
+        self,
+        link: Link,
+        tiers: Mapping[str, float],
+        confirm_timeout_seconds: float,
+        window: int = 500,
+        *,
+        creates: bool = True,
     ) -> None:
         self._link = link
+        self._creates = creates
         self._tiers = tiers
         self._confirm_timeout_seconds = confirm_timeout_seconds
         self._window = window
@@ -150,7 +157,7 @@ class RabbitPublisher:
     def declare(self) -> None:
         """Creates what is missing. Raises BrokerOrDatabaseDown, TopologyConflict."""
         with self.side_channel() as channel:
-            declare(channel, self._tiers)
+            declare(channel, self._tiers, creates=self._creates)
 
     def close(self) -> None:
         """Says goodbye to the broker."""

@@ -20,8 +20,18 @@ _LONGEST_PAUSE_SECONDS: Final = 5.0
 class RabbitSubscription:
     """One consumer. Connects at the first receive(), and again, with back-off, after every loss."""
 
-    def __init__(self, link: Link, tiers: Mapping[str, float], queue: str, prefetch: int, consumer_tag: str) -> None:
+    def __init__(
+        self,
+        link: Link,
+        tiers: Mapping[str, float],
+        queue: str,
+        prefetch: int,
+        consumer_tag: str,
+        *,
+        creates: bool = True,
+    ) -> None:
         self._link = link
+        self._creates = creates
         self._tiers = tiers
         self._queue = queue
         self._prefetch = prefetch
@@ -81,7 +91,7 @@ class RabbitSubscription:
         self._link.open()
         channel: Any = self._link.channel
         # After a reset or a deleted volume the broker is empty: declare each time, it costs some milliseconds.
-        declare(channel, self._tiers)
+        declare(channel, self._tiers, creates=self._creates)
         channel.basic_qos(0, self._prefetch, False)
         channel.basic_consume(self._queue, consumer_tag=self._consumer_tag, callback=self._arrived)
         if self._losses:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 from services.actions.handler import MailClassifiedHandler
@@ -58,12 +58,24 @@ class Works:
         envelope = wrap(body, message_id=chosen, occurred_at=now(), correlation_id=chosen)
         self.broker.publisher().publish([Outgoing(chosen, body.type, envelope.model_dump_json().encode())])
 
+    def send_malformed(self, message: type[Body], body: dict[str, object]) -> None:
+        """Publishes an envelope whose body does not fit."""
+        chosen = uuid4()
+        envelope = Envelope(
+            message_id=chosen, type=message.type, version=1, occurred_at=now(), correlation_id=chosen, body=body
+        )
+        self.broker.publisher().publish([Outgoing(chosen, message.type, envelope.model_dump_json().encode())])
+
     def published(self, message: type[Body]) -> list[Envelope]:
         """What waits in the queue of `message`; it stays there."""
         subscription = self.broker.subscribe(queue_for(message), 1_000, "tests")
         found = subscription.receive(1_000, 0.0)
         subscription.close()
         return [Envelope.model_validate_json(one.payload) for one in found]
+
+    def idle(self, message: type[Body]) -> bool:
+        """Whether nothing of this message waits or is in hand."""
+        return not self.broker.depths()[queue_for(message)] and not self.broker._unacked
 
     def dead(self, message: type[Body]) -> int:
         """Dead letters of the queue of `message`."""
@@ -84,8 +96,6 @@ class Works:
 
     def actions(self, batch_size: int = 200) -> Runner:
         """The actions service."""
-        from datetime import timedelta
-
         handler = MailClassifiedHandler(self.database, soft_window=timedelta(days=90))
         return BatchRunner(self.broker, self.units, handler, batch_size=batch_size)
 
@@ -118,15 +128,12 @@ class Works:
 
     def jobs(self, **settings: object) -> Jobs:
         """The scheduler's jobs."""
-        chosen = SchedulerSettings(
-            **{  # type: ignore[arg-type]
-                "database_url": self.database.url,
-                "rabbitmq_url": "amqp://unused",
-                "stage_overdue_seconds": 60,
-                **settings,
-            }
-        )
-        return Jobs(self.units, self.broker, chosen, uuid4)
+        return Jobs(self.units, self.broker, self.scheduler_settings(**settings), uuid4)
+
+    def scheduler_settings(self, **settings: object) -> SchedulerSettings:
+        """A mail is late after a minute."""
+        given = {"database_url": self.database.url, "rabbitmq_url": "amqp://unused", "stage_overdue_seconds": 60}
+        return SchedulerSettings(**{**given, **settings})  # type: ignore[arg-type]
 
 
 @contextmanager

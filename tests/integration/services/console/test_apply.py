@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from services.console.core.faults import DocumentRefused
 from services.console.handler.apply import apply_document
@@ -384,3 +387,36 @@ def test_twenty_thousand_subscribers_and_mails_are_applied_and_found_unchanged(d
 
     assert not again.anything
     assert rows(database, "select count(*) from sent_recipients where subscriber_id is not null") == [(20_000,)]
+
+
+def test_the_documented_example_is_accepted(console: Console, tmp_path: Path) -> None:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    (tmp_path / "acme-client-secret.txt").write_text("s")
+    (tmp_path / "service-account.json").write_text(json.dumps({"private_key": pem, "client_email": "r@p.iam.example"}))
+    (tmp_path / "readers.csv").write_text("email,status\ncarl@example.com,\n")
+    example = tmp_path / "apply.example.yaml"
+    example.write_text((Path(__file__).parents[4] / "docs" / "apply.example.yaml").read_text())
+
+    first, second = console("apply", example), console("apply", example)
+
+    assert (first.exit_code, first.stderr) == (0, "")
+    assert "Nothing to do" in second.stdout
+
+
+def test_a_fault_in_a_csv_file_names_its_line(console: Console, installation: Path) -> None:
+    (installation.parent / "readers.csv").write_text("email,status\ncarl@example.com,\nnobody,\nd@example.com,gone\n")
+    changed(
+        installation,
+        "subscribers: [anna@example.com",
+        "subscribers_csv: readers.csv\n    subscribers: [anna@example.com",
+    )
+
+    result = console("apply", installation)
+
+    assert result.exit_code == 2
+    assert (
+        f"{installation}:21: lists[0].subscribers_csv.readers.csv line 3.email: is not an e-mail address"
+        in result.stderr
+    )
+    assert "readers.csv line 4.status: is none of the allowed words" in result.stderr

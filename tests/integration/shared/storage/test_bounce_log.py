@@ -60,7 +60,7 @@ def write(database: Database, *entries: BounceRow) -> int:
 
 def logged(database: Database) -> list[tuple[str, str, str | None]]:
     """(class, effect, matched by) of every row."""
-    return rows(database, "select bounce_class, effect, matched_by from bounce_log order by id")  # type: ignore[return-value]
+    return rows(database, "select bounce_class, effect, matched_by from bounce_log order by id")
 
 
 @pytest.fixture

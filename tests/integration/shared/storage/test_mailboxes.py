@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -196,11 +197,11 @@ class TestTheLease:
         first = taken(database, mailbox_id, "one")
         assert first is not None
         expire(database, mailbox_id)
-        with database.transaction() as connection:
-            mailboxes.hold_lease(connection, mailbox_id, first)
-            with psycopg.connect(database.url, options="-c lock_timeout=200") as other:
-                with pytest.raises(psycopg.errors.LockNotAvailable):
-                    mailboxes.take_lease(other, mailbox_id, "two", MINUTE)
+        with ExitStack() as stack:
+            mailboxes.hold_lease(stack.enter_context(database.transaction()), mailbox_id, first)
+            other = stack.enter_context(psycopg.connect(database.url, options="-c lock_timeout=200"))
+            with pytest.raises(psycopg.errors.LockNotAvailable):
+                mailboxes.take_lease(other, mailbox_id, "two", MINUTE)
 
     def test_a_finished_poll_gives_the_lease_back_and_says_when_the_next_is_due(self, database: Database) -> None:
         mailbox_id = a_mailbox(database)

@@ -1,4 +1,4 @@
-"""Logs (JSON, an event name and fields) and counters. No secret and no mail body is ever a field."""
+"""Logs: JSON, an event name and fields. No secret and no mail body is ever a field."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from collections.abc import MutableMapping
 from typing import Any, Final
 
 import structlog
-from prometheus_client import Counter, Gauge, Histogram, start_http_server
+
+from shared.telemetry.counters import start_at_zero
 
 log: Final[structlog.stdlib.BoundLogger] = structlog.get_logger()
 
@@ -30,17 +31,6 @@ _SECRETS: Final = tuple(
         r"(?P<before>://)[^/\s:@]+:[^/\s@]+(?=@)",
     )
 )
-
-API_CALLS = Counter("apiconnect_api_calls_total", "Calls to a provider", ["provider", "operation", "status"])
-API_SECONDS = Histogram("apiconnect_api_call_seconds", "Time of a provider's answer", ["provider", "operation"])
-MAILS_FETCHED = Counter("apiconnect_mails_fetched_total", "Mails taken out of mailboxes", ["provider"])
-MAILS_DISPOSED = Counter("apiconnect_mails_disposed_total", "Mails tidied away", ["provider", "disposal"])
-MAILS_CLASSIFIED = Counter("apiconnect_mails_classified_total", "Mails classified", ["bounce_class", "tier"])
-BOUNCES_LOGGED = Counter("apiconnect_bounces_logged_total", "Rows in the bounce log", ["effect"])
-TOKENS_REFRESHED = Counter("apiconnect_token_refreshes_total", "Token refreshes", ["provider", "result"])
-POLLS = Counter("apiconnect_polls_total", "Polls by how they ended", ["provider", "result"])
-SWEPT = Counter("apiconnect_swept_total", "Rows that a sweep published again", ["what"])
-DUE_MAILBOXES = Gauge("apiconnect_due_mailboxes", "Mailboxes that were due at the last tick")
 
 
 def redact(text: str) -> str:
@@ -70,8 +60,17 @@ def _redact_event(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> 
     return event
 
 
-def configure(service: str, *, level: str = "INFO", form: str = "json", metrics_port: int = 0) -> None:
-    """Sets up logging for this process and, if `metrics_port` is not 0, serves /metrics on it."""
+def _of_service(service: str) -> Any:
+    """Not a context variable: those of the main thread are not seen by the threads that work."""
+
+    def add(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        return {"service": service, **event}
+
+    return add
+
+
+def configure(service: str, *, level: str = "INFO", form: str = "json") -> None:
+    """Sets up logging, and the counters of `service` at 0, for this process."""
     renderer: Any = (
         structlog.processors.JSONRenderer()
         if form == "json"
@@ -79,6 +78,7 @@ def configure(service: str, *, level: str = "INFO", form: str = "json", metrics_
     )
     shared_processors: list[Any] = [
         structlog.contextvars.merge_contextvars,
+        _of_service(service),
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
@@ -102,12 +102,4 @@ def configure(service: str, *, level: str = "INFO", form: str = "json", metrics_
     root.setLevel(level.upper())
     for noisy in ("apscheduler", "urllib3", "amqp", "kombu", "msal", "google"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    structlog.contextvars.bind_contextvars(service=service)
-    if metrics_port:
-        start_http_server(metrics_port)
-
-
-def observe_api_call(provider: str, operation: str, status: int, seconds: float) -> None:
-    """Counts one call to a provider. status: HTTP status, 0 when no answer came."""
-    API_CALLS.labels(provider, operation, str(status)).inc()
-    API_SECONDS.labels(provider, operation).observe(seconds)
+    start_at_zero(service)
