@@ -10,7 +10,11 @@ STAMP := $(VENV)/.installed
 # The first Python here that is new enough; PYTHON=… names another.
 PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11 python3.14; do \
 	"$$each" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$each" && break; done)
-PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check --no-input
+PIP_OPTIONS := --quiet --quiet --disable-pip-version-check --no-input
+PIP := $(BIN)/python -m pip $(PIP_OPTIONS)
+# The providers' own clients are large, so they live apart.
+CLIENTS := .venv-conformance
+CLIENTS_STAMP := $(CLIENTS)/.installed
 # uv writes no index address into a lock; the lock serves every Python from 3.11 on.
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-header $(if $(UPGRADE),--upgrade)
@@ -18,14 +22,15 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 SEED ?=
 MAILS ?=
 KEEP ?=
+CORPUS ?=
 ARGS ?=
 
-.PHONY: help install check format test demo bench schemas lock image secrets clean
+.PHONY: help install check format test conformance demo bench bench-classify schemas lock image system clean
 
 help: ## Lists the targets
 	@echo "API Connect. Targets:"
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | while IFS="$$(printf '\t')" read -r name text; do \
-		printf '  make %-9s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | while IFS="$$(printf '\t')" read -r name text; do \
+		printf '  make %-14s %s\n' "$$name" "$$text"; done
 
 install: $(STAMP) ## Creates .venv with the locked packages and the apiconnect command (needs Python 3.11 or newer)
 
@@ -52,11 +57,29 @@ format: $(STAMP) ## Puts the code into the one format and repairs what the linte
 test: $(STAMP) ## The whole test suite on real PostgreSQL and RabbitMQ, found or started (ARGS=… goes to pytest)
 	$(BIN)/pytest $(ARGS)
 
+conformance: $(CLIENTS_STAMP) ## Google's and Microsoft's own clients against the simulator (700 MB once; ARGS=… goes to pytest)
+	$(CLIENTS)/bin/python -m pytest --confcutdir=tests/conformance tests/conformance $(ARGS)
+
+$(CLIENTS_STAMP): requirements-conformance.lock
+	@test -n "$(PYTHON)" || { echo "API Connect needs Python 3.11 or newer; none was found. Name one: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@test -x $(CLIENTS)/bin/python || sh .ci/venv "$(PYTHON)" $(CLIENTS)
+	@echo "Installing google-api-python-client, msgraph-sdk and azure-identity in $(CLIENTS) …"
+	@$(CLIENTS)/bin/python -m pip $(PIP_OPTIONS) install --require-hashes --requirement requirements-conformance.lock
+	@touch $@
+
 demo: $(STAMP) ## The whole product in one process, on planted mail (SEED=7 MAILS=300 KEEP=1)
 	@$(BIN)/apiconnect demo $(if $(SEED),--seed $(SEED)) $(if $(MAILS),--mails $(MAILS)) $(if $(filter-out 0,$(KEEP)),--keep)
 
 bench: $(STAMP) ## The benchmarks: a table, JSON, and lines `name value unit` (ARGS=… chooses some)
 	$(BIN)/python -m bench $(ARGS)
+
+bench-classify: $(STAMP) ## The classifier on one core over CORPUS=DIR-or-LIST, beside Sisimai and flufl.bounce if installed
+	@test -n "$(CORPUS)" || { echo "give a folder of mails, or a list: make bench-classify CORPUS=tests/mails" >&2; exit 2; }
+	@$(BIN)/python -m bench.classify $(CORPUS) $(ARGS)
+
+observe: $(STAMP) ## Alert rules by promtool, then every query of alerts and dashboards on a running stack (ARGS=rules: only the rules)
+	$(BIN)/python deploy/observe/generate.py --check
+	$(BIN)/python -m tests.observe $(ARGS)
 
 schemas: $(STAMP) ## Writes docs/schemas/*.json and docs/messages.md again, from the message classes
 	$(BIN)/python docs/generate.py
@@ -64,23 +87,15 @@ schemas: $(STAMP) ## Writes docs/schemas/*.json and docs/messages.md again, from
 lock: $(STAMP) ## Writes the lock files again, from pyproject.toml (UPGRADE=1 takes newer versions)
 	$(LOCK) --output-file requirements.lock pyproject.toml
 	$(LOCK) --extra demo --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
+	$(LOCK) --extra conformance --constraint requirements-dev.lock --output-file requirements-conformance.lock pyproject.toml
 	$(LOCK) --constraint requirements-dev.lock --output-file requirements-build.lock requirements-build.in
 
 image: ## Builds the container image api-connect from requirements.lock
 	docker build --tag api-connect .
 
-secrets: ## Makes random passwords and a sealing key for docker compose, once, in .secrets/
-	@test ! -e .secrets || { echo ".secrets/ exists already; nothing was changed"; exit 0; }; \
-	test -e .secrets || { umask 077 && mkdir .secrets.new && cd .secrets.new \
-	&& random() { od -An -N24 -tx1 /dev/urandom | tr -d ' \n'; } && database=$$(random) && broker=$$(random) \
-	&& printf '%s' "$$database" > postgres_password \
-	&& printf 'postgresql://apiconnect:%s@postgres:5432/apiconnect' "$$database" > database_url \
-	&& printf 'default_user = apiconnect\ndefault_pass = %s\n' "$$broker" > rabbitmq_user \
-	&& printf 'amqp://apiconnect:%s@rabbitmq:5672/%%2F' "$$broker" > rabbitmq_url \
-	&& printf 'k1:%s' "$$(head -c 32 /dev/urandom | base64)" > sealing_keys \
-	&& chmod 644 * && cd .. && mv .secrets.new .secrets \
-	&& echo "Made .secrets/. Keep a copy of .secrets/sealing_keys apart from the database's backup: without it no key can be read."; }
+system: $(STAMP) ## The whole in Docker, from nothing, under faults: kills, restarts, a deleted broker volume (needs Docker)
+	$(BIN)/python -m tests.system.compose_faults $(ARGS)
 
 clean: ## Removes .venv, caches and everything else that make has made
-	rm -rf $(VENV) build dist .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
+	rm -rf $(VENV) $(CLIENTS) build dist .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
 	find services shared tests bench docs -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from bench import mailbox_throughput, main_line
+from bench import known_unread, latency, mailbox_throughput, main_line, scaling, scheduler_ticks
 from bench.machine import machine
 from bench.processes import ServiceFailed
 from bench.results import Result, save, show
@@ -23,6 +23,9 @@ from tests.servers.finding import NoServer
 
 Tell = Callable[[str, int, int], None]
 NO_SERVER = 3
+_NAMES = tuple(
+    module.NAME for module in (main_line, mailbox_throughput, scheduler_ticks, latency, known_unread, scaling)
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,6 +36,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             found, tell, mails=options.mails, one_by_one=options.one_by_one
         ),
         mailbox_throughput.NAME: lambda found, tell: mailbox_throughput.run(found, tell, seconds=options.seconds),
+        scheduler_ticks.NAME: lambda found, tell: scheduler_ticks.run(found, tell, mailboxes=options.mailboxes),
+        latency.NAME: lambda found, tell: latency.run(found, tell, mails=options.reports),
+        known_unread.NAME: lambda found, tell: known_unread.run(found, tell, mails=options.known),
+        scaling.NAME: lambda found, tell: scaling.run(found, tell, mails=options.mails),
     }
     unknown = set(options.names) - set(runs)
     if unknown:
@@ -87,9 +94,12 @@ def _teller(progress: Progress) -> Tell:
 
 def _options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{main_line.NAME} or {mailbox_throughput.NAME}")
-    parser.add_argument("--mails", type=int, default=main_line.MAILS, help="reports of main_line")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="; ".join(_NAMES))
+    parser.add_argument("--mails", type=int, default=main_line.MAILS, help="reports of main_line and scaling")
     parser.add_argument("--one-by-one", type=int, default=main_line.ONE_BY_ONE_MAILS, help="those with batches of one")
+    parser.add_argument("--mailboxes", type=int, default=scheduler_ticks.MAILBOXES, help="of scheduler_ticks")
+    parser.add_argument("--reports", type=int, default=latency.MAILS, help="of latency")
+    parser.add_argument("--known", type=int, default=known_unread.MAILS, help="mails of known_unread")
     parser.add_argument("--seconds", type=float, default=mailbox_throughput.SECONDS, help="time of mailbox_throughput")
     return parser
 

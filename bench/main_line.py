@@ -62,8 +62,8 @@ class Run:
 
 def run(servers: Servers, tell: Tell, *, mails: int = MAILS, one_by_one: int = ONE_BY_ONE_MAILS) -> Result:
     """The measurement in batches, and beside it the same code with batches of one."""
-    batched = _measure(servers, tell, mails, batch_size=None)
-    single = _measure(servers, tell, one_by_one, batch_size=1)
+    batched = measure(servers, tell, mails, batch_size=None)
+    single = measure(servers, tell, one_by_one, batch_size=1)
     result = Result(NAME, f"1. Fetched mail to committed effect: {mails} reports, classifier and actions, 2 processes")
     result.figures += [
         at_least("mails_per_second", batched.rate, "mails/s", MAILS_PER_SECOND),
@@ -84,16 +84,18 @@ def _per_mail(side: str, seconds: float, mails: int) -> Figure:
     return Figure(f"cpu_{side.replace(' ', '_').replace(chr(39), '')}", 1e6 * seconds / mails, "µs/mail")
 
 
-def _measure(servers: Servers, tell: Tell, mails: int, *, batch_size: int | None) -> Run:
-    """batch_size: None leaves the services' own."""
+def measure(servers: Servers, tell: Tell, mails: int, *, batch_size: int | None, processes: int = 1) -> Run:
+    """batch_size: None leaves the services' own. processes: of each service."""
     label = "in batches" if batch_size is None else f"batch size {batch_size}"
+    label += f", {processes} processes each" if processes > 1 else ""
     environment = {} if batch_size is None else {"APICONNECT_BATCH_SIZE": str(batch_size)}
     with (
-        servers.place(f"main-line-{batch_size or 'batches'}") as place,
+        servers.place(f"main-line-{batch_size or 'batches'}-{processes}") as place,
         Database(place.database_url, name="bench") as database,
     ):
         planted = _plant(database, place, mails, lambda done: tell(f"planting ({label})", done, mails))
-        seconds, cpu = _clock(place, {**place.environment, **environment}, mails, lambda done: tell(label, done, mails))
+        environment = {**place.environment, **environment}
+        seconds, cpu = _clock(place, environment, mails, processes, lambda done: tell(label, done, mails))
         return Run(mails, seconds, cpu, differences(database, place.rabbitmq_url, planted))
 
 
@@ -163,7 +165,7 @@ def _publish(units: UnitFactory) -> None:
 
 
 def _clock(
-    place: Place, environment: dict[str, str], mails: int, done: Callable[[int], None]
+    place: Place, environment: dict[str, str], mails: int, processes: int, done: Callable[[int], None]
 ) -> tuple[float, dict[str, float]]:
     """Seconds from the first message taken to the last effect committed, and CPU seconds by side in that time."""
     queue = queue_for(MailFetched)
@@ -171,7 +173,7 @@ def _clock(
     try:
         with (
             psycopg.connect(place.database_url, autocommit=True) as connection,
-            services(["actions", "classifier"], environment, place.logs) as running,
+            services(["actions", "classifier"] * processes, environment, place.logs) as running,
         ):
             give_up_at = time.monotonic() + _LIMIT_SECONDS
             while broker.depths()[queue] == mails:

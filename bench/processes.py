@@ -33,16 +33,20 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 def services(names: Sequence[str], environment: Mapping[str, str], logs: Path) -> Iterator[dict[str, Child]]:
     """Runs each as `python -m services.<name>` until the block ends; then asks them to stop, and waits.
 
+    A name that comes again is another process of the same service, found under `<name>-2` and so on.
+
     environment: their settings, beside what a process needs anyway. logs: a folder, a file per service.
     """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("APICONNECT_")}
     with ExitStack() as ending:
         running: dict[str, Child] = {}
-        for name in names:
+        for place, name in enumerate(names):
+            earlier = names[:place].count(name)
+            called = f"{name}-{earlier + 1}" if earlier else name
             command = [sys.executable, "-m", f"services.{name}"]
-            child = Child(command, env={**kept, **environment}, output=logs / f"{name}.log", cwd=ROOT)
+            child = Child(command, env={**kept, **environment}, output=logs / f"{called}.log", cwd=ROOT)
             ending.callback(child.end)
-            running[name] = child
+            running[called] = child
         yield running
 
 
@@ -56,7 +60,8 @@ def check(running: Mapping[str, Child], give_up_at: float) -> None:
         if child.process.poll() is not None:
             raise ServiceFailed(f"{name} ended: {child.said()}")
     if time.monotonic() > give_up_at:
-        raise ServiceFailed(f"not done in time; {', '.join(running)} are still at it")
+        last = "; ".join(f"{name} said last: {child.said()[-400:]}" for name, child in running.items())
+        raise ServiceFailed(f"not done in time; {last}")
 
 
 def cpu_seconds() -> dict[str, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import cycle, islice
 
@@ -11,7 +11,7 @@ from services.simulator.core.composing import OriginalMail, compose
 from shared.domain.installation import SentMailRecord
 
 REPORT_BYTES = 5_000
-LINE = "Three for the price of two until Sunday, in every shop and on our page at all hours.\r\n"
+FIELD = "X-Entity-Data: v=1; b=pWxGkq8vB2Jm5TzRuYc1NdOaLh7EfSi9; t=november; shop=all\r\n"
 
 # Of twenty reports, the share that a newsletter's senders see.
 KINDS = (*["hard"] * 11, *["soft"] * 5, *["complaint"] * 3, "redacted_complaint")
@@ -38,7 +38,6 @@ def reports(count: int, *, prefix: str, provider: str, customer: str, at: dateti
             sender="news@send.example.com",
             recipient=f"reader-{name}@reader.example.net",
             sent_at=sent_at,
-            body=LINE,
         )
         sent = SentMailRecord(
             customer=customer,
@@ -58,7 +57,10 @@ def hash_of(name: str) -> int:
 
 
 def _padded(kind: str, original: OriginalMail, at: datetime, token: str, shape: str) -> bytes:
-    """Some reports are short: their returned mail is made longer, as it would be."""
+    """Reports return the header of the mail that they are about: it is made as long as it takes."""
     raw = compose(kind, original, at=at, token=token, shape=shape)
-    missing = REPORT_BYTES - len(raw)
-    return raw.replace(LINE.encode(), LINE.encode() * (1 + missing // len(LINE)), 1) if missing > 0 else raw
+    longer = compose(kind, replace(original, head=original.headers() + FIELD), at=at, token=token, shape=shape)
+    fields = -(-(REPORT_BYTES - len(raw)) // (len(longer) - len(raw)))
+    if fields <= 0:
+        return raw
+    return compose(kind, replace(original, head=original.headers() + FIELD * fields), at=at, token=token, shape=shape)

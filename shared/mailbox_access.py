@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from threading import get_ident
 
 from shared.domain.api_keys import ApiKey
@@ -158,9 +159,16 @@ class MailboxAccess:
     """Opens mailboxes for one process."""
 
     def __init__(
-        self, database: Database, sealer: Sealer, catalogue: Mapping[Provider, ProviderRecord], holder: str
+        self,
+        database: Database,
+        sealer: Sealer,
+        catalogue: Mapping[Provider, ProviderRecord],
+        holder: str,
+        *,
+        observe: Callable[[str, str, float], None] | None = None,
     ) -> None:
-        """holder: names this process for leases and budget slots."""
+        """holder: names this process for leases and budget slots. observe(provider, what, seconds): see PacedBudget."""
+        self._observe = observe or (lambda provider, what, seconds: None)
         self.tokens = Tokens(database, sealer, catalogue, holder)
         self._database = database
         self._sealer = sealer
@@ -230,7 +238,8 @@ class MailboxAccess:
             with self._database.transaction() as connection:
                 budgets.block(connection, scope, seconds)
 
-        return PacedBudget(reserve, limits, name=address, block=block, patience_seconds=patience)
+        observe = partial(self._observe, record.provider.value)
+        return PacedBudget(reserve, limits, name=address, block=block, observe=observe, patience_seconds=patience)
 
     def _scopes(
         self, record: ProviderRecord, key: ApiKey, address: str, wanted: Capability

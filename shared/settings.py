@@ -11,7 +11,7 @@ import socket
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import BaseModel, Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -53,6 +53,12 @@ class Section(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, env_settings, _FileVariants(settings_cls)
+
+    @classmethod
+    def is_set(cls, field: str) -> bool:
+        """Whether the environment holds this field, or names a file for it: for what a process can do without."""
+        name = f"{PREFIX}{field.upper()}"
+        return bool(os.environ.get(name) or os.environ.get(f"{name}_FILE"))
 
     @classmethod
     def read(cls) -> Self:
@@ -111,6 +117,22 @@ class TelemetrySettings(Section):
     )
 
 
+class Place(BaseModel):
+    """A page that a person may look at. inside: host:port as this process reaches it. absent: how to start it."""
+
+    name: str
+    url: str
+    inside: str
+    note: str = ""
+    absent: str = ""
+
+
+class PlaceSettings(Section):
+    """Where the pages of an installation are."""
+
+    places: tuple[Place, ...] = Field(default=(), description="JSON: name, url, inside, note, absent of each page")
+
+
 class ProcessSettings(DatabaseSettings, BrokerSettings, TelemetrySettings):
     """What every service takes from the environment."""
 
@@ -118,6 +140,11 @@ class ProcessSettings(DatabaseSettings, BrokerSettings, TelemetrySettings):
 def instance_name() -> str:
     """Names this process for leases, heartbeats and consumer tags: host and process id."""
     return f"{socket.gethostname()}-{os.getpid()}"
+
+
+def child_environment(**added: str) -> dict[str, str]:
+    """This process's environment with more, for a program that is started."""
+    return {**os.environ, **added}
 
 
 def secret_from_environment(name: str) -> str | None:

@@ -44,16 +44,17 @@ class Simulated:
         self._numbers = count(1)
 
     def a_key(self, provider: Provider, *, customer: str | None = None, roles: Sequence[str] | None = None) -> str:
-        """A key at the provider and here; returns its uid. roles: what it may do (Microsoft)."""
+        """A key at the provider and here; returns its uid. roles: what it may do (roles of an app, or Google's scopes)."""
         uid = f"{provider.value}-{customer or 'system'}"
         url = self.running.https_url
+        name = "roles" if provider is Provider.MICROSOFT else "scopes"
+        more: dict[str, Any] = {} if roles is None else {name: list(roles)}
         if provider is Provider.MICROSOFT:
-            more: dict[str, Any] = {} if roles is None else {"roles": list(roles)}
             self.control.register_app(TENANT, f"client-{uid}", SECRET, **more)
             secret, identity, at = SECRET, f"client-{uid}", Endpoints(url, url)
         else:
             at = Endpoints(f"{url}/token", url)
-            key_file = self.control.register_service_account(ROBOT, token_uri=at.authority)
+            key_file = self.control.register_service_account(ROBOT, token_uri=at.authority, **more)
             assert key_file is not None
             secret, identity = key_file["private_key"], ROBOT
         a_system_key(

@@ -12,6 +12,7 @@ from shared.messaging.runner import BatchRunner
 from shared.messaging.unit import UnitFactory
 from shared.settings import instance_name
 from shared.storage.database import Database
+from shared.telemetry import start_tracing
 
 
 def build(settings: ActionsSettings, database: Database, broker: Broker) -> Service:
@@ -19,7 +20,7 @@ def build(settings: ActionsSettings, database: Database, broker: Broker) -> Serv
     handler = MailClassifiedHandler(database, soft_window=timedelta(days=settings.soft_window_days))
     units = UnitFactory(database, broker.publisher())
     runner = BatchRunner(broker, units, handler, batch_size=settings.batch_size)
-    return Service("actions", instance_name(), database, [runner])
+    return Service("actions", instance_name(), database, [runner], [start_tracing("actions", settings.otlp_endpoint)])
 
 
 def main() -> None:

@@ -101,7 +101,7 @@ class MailClassifiedHandler:
         if tidy:
             mailboxes.due_early(unit.connection, tidy)
         for row, _ in new:
-            BOUNCES_LOGGED.labels(row.effect).inc()
+            BOUNCES_LOGGED.labels(row.finding.bounce_class, row.effect).inc()
         log.info("mails.served", mails=len(decided), bounces=len(new), tidy=len(tidy))
 
     def _apply(

@@ -12,6 +12,7 @@ from shared.messaging.unit import UnitFactory
 from shared.settings import instance_name
 from shared.storage.database import Database
 from shared.storage.sealing import Sealer
+from shared.telemetry import start_tracing
 
 
 def build(settings: ClassifierSettings, database: Database, broker: Broker) -> Service:
@@ -20,9 +21,11 @@ def build(settings: ClassifierSettings, database: Database, broker: Broker) -> S
     classifier.start()
     sealer = Sealer.parse(settings.sealing_keys.get_secret_value())
     handler = MailFetchedHandler(database, sealer, classifier, shipped_rules().version)
+    handler.follow(settings.rules_file)
     units = UnitFactory(database, broker.publisher())
     runner = BatchRunner(broker, units, handler, batch_size=settings.batch_size)
-    return Service("classifier", instance_name(), database, [runner], [classifier.close])
+    closing = [classifier.close, start_tracing("classifier", settings.otlp_endpoint)]
+    return Service("classifier", instance_name(), database, [runner], closing)
 
 
 def main() -> None:

@@ -19,8 +19,11 @@ def shipped_rules() -> RuleBook:
 
 
 class ClassifierSettings(ProcessSettings, SealingSettings):
-    """classifier_processes: children that read mail. mail_seconds: the wall-clock limit for one mail."""
+    """rules_file: operators' own rules, None for none. classifier_processes: children that read mail. mail_seconds: the wall-clock limit for one mail."""
 
+    rules_file: str | None = Field(
+        default=None, description="operators' own rules: a TOML file, read again as it changes"
+    )
     classifier_processes: int = Field(default=1, ge=1, le=32)
     mail_seconds: float = Field(default=2.0, gt=0)
     batch_size: int = Field(default=200, ge=1, le=2000)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -22,12 +23,14 @@ from services.demo.core.comparing import compare
 from services.demo.core.planting import MAILBOXES, PlannedMail, plan
 from services.demo.handler.checking import collect
 from services.demo.handler.screen import Screen, show_table
+from services.demo.handler.seeding import Portions, Seeding, keep_seeding
 from services.demo.handler.stage import plant, set_up
 from services.demo.handler.works import Works, embedded_database
 from services.simulator.__main__ import RunningSimulator, start
 from services.simulator.http.control_client import ControlClient
 from services.simulator.settings import SimulatorSettings
 from shared.messaging.memory import MemoryBroker
+from shared.settings import DatabaseSettings, SealingSettings, TelemetrySettings
 from shared.storage import demo_counts, stories
 from shared.storage.database import Database
 from shared.storage.sealing import Sealer
@@ -62,6 +65,34 @@ def demo(
             simulator.stop()
         shutil.rmtree(folder, ignore_errors=True)
     raise typer.Exit(0 if good else 1)
+
+
+@app.command()
+def seed(
+    simulator: Annotated[str, typer.Option(help="http address of the simulator")] = "http://simulator:8080",
+    https: Annotated[str, typer.Option(help="its https address, as the services reach it")] = "https://simulator:8443",
+    mails: Annotated[int, typer.Option(min=1, max=50_000, help="how many mails at first")] = 200,
+    more: Annotated[int, typer.Option(min=0, help="how many more each time; 0: none")] = 5,
+    most: Annotated[int, typer.Option(min=0, help="plant no more once there were so many")] = 5_000,
+    every: Annotated[float, typer.Option(min=1, help="seconds between two times")] = 60.0,
+    ready_file: Annotated[Path | None, typer.Option(help="made when the first mails are planted")] = None,
+) -> None:
+    """Fills a running simulator with mailboxes and mail, tells `apply` of them, and goes on until SIGTERM."""
+    settings, sealing = TelemetrySettings.read(), SealingSettings.read()
+    configure("seed", level=settings.log_level, form=settings.log_format)
+    stop = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    with Database(DatabaseSettings.read().database_url.get_secret_value(), max_connections=2, name="seed") as database:
+        seeding = Seeding(simulator, https, database, Sealer.parse(sealing.sealing_keys.get_secret_value()))
+        keep_seeding(
+            seeding,
+            Portions(mails, more, most),
+            every,
+            lambda: datetime.now(UTC),
+            stop,
+            lambda: ready_file.touch() if ready_file else None,
+        )
 
 
 def _play(

@@ -19,7 +19,7 @@ from shared.providers.http import Transport
 from shared.settings import instance_name
 from shared.storage.database import Database
 from shared.storage.sealing import Sealer
-from shared.telemetry import observe_api_call
+from shared.telemetry import LEASE_AGE, observe_api_call, observe_budget, start_tracing
 
 
 class _Polling:
@@ -46,10 +46,12 @@ def build(settings: FetcherSettings, database: Database, broker: Broker) -> Serv
     holder = instance_name()
     units = UnitFactory(database, broker.publisher())
     leases = Leases(database)
-    access = MailboxAccess(database, sealer, catalogue(transport), holder)
+    LEASE_AGE.set_function(leases.oldest_seconds)
+    access = MailboxAccess(database, sealer, catalogue(transport), holder, observe=observe_budget)
     handler = PollMailboxHandler(units, access, sealer, leases, settings, holder, random.random)
     runner = ConcurrentRunner(broker, units, handler, concurrency=settings.mailboxes_at_once)
-    return Service("fetcher", holder, database, [_Polling(runner, handler), leases], [handler.close])
+    tracing = start_tracing("fetcher", settings.otlp_endpoint)
+    return Service("fetcher", holder, database, [_Polling(runner, handler), leases], [handler.close, tracing])
 
 
 def main() -> None:

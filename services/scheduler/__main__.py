@@ -15,9 +15,12 @@ from services.scheduler.handler import Jobs
 from services.scheduler.settings import SchedulerSettings
 from shared.messaging.broker import Broker
 from shared.messaging.process import Service, run_service
+from shared.messaging.topology import work_queues
 from shared.messaging.unit import UnitFactory
 from shared.settings import instance_name
+from shared.storage import gauges
 from shared.storage.database import Database
+from shared.telemetry import Reading, show_state, start_tracing
 
 
 class _Ticking:
@@ -53,7 +56,13 @@ def build(settings: SchedulerSettings, database: Database, broker: Broker) -> Se
     periods = {job.name: job.every for job in JOBS}
     periods["poll_due_mailboxes"] = timedelta(seconds=settings.tick_seconds)
     periods["sweep_stages"] = timedelta(seconds=settings.sweep_seconds)
-    return Service("scheduler", instance_name(), database, [_Ticking(jobs, periods)])
+
+    def state() -> list[Reading]:
+        with database.transaction() as connection:
+            return gauges.read(connection, list(work_queues()))
+
+    closing = [show_state(gauges.FAMILIES, state), start_tracing("scheduler", settings.otlp_endpoint)]
+    return Service("scheduler", instance_name(), database, [_Ticking(jobs, periods)], closing)
 
 
 def main() -> None:

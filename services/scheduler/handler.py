@@ -13,6 +13,7 @@ from services.scheduler.settings import SchedulerSettings
 from shared.contracts.commands import PollMailbox, RefreshToken
 from shared.contracts.events import MailClassified, MailFetched
 from shared.contracts.naming import mail_message_id
+from shared.domain.api_keys import SECRET_WARNINGS, warned_at
 from shared.domain.errors import BrokerOrDatabaseDown
 from shared.domain.mailboxes import Stage
 from shared.domain.tokens import REFRESH_MARGIN
@@ -20,9 +21,9 @@ from shared.messaging.broker import Broker
 from shared.messaging.dead_letters import collect
 from shared.messaging.topology import queue_for
 from shared.messaging.unit import Unit, UnitFactory, relay
-from shared.storage import bounce_log, budgets, fetched_mail, heartbeats, inbox, mailboxes, raw_mail, tokens
+from shared.storage import api_keys, bounce_log, budgets, fetched_mail, heartbeats, inbox, mailboxes, raw_mail, tokens
 from shared.storage.fetched_mail import Waiting
-from shared.telemetry import DUE_MAILBOXES, SWEPT, log
+from shared.telemetry import DUE_MAILBOXES, SWEPT, TASK_DONE, log
 
 _POLL_MARK = timedelta(minutes=2)
 _IN_USE = timedelta(days=1)
@@ -110,6 +111,26 @@ class Jobs:
             for ahead in range(_DAYS_AHEAD):
                 raw_mail.ensure_partition(connection, today + timedelta(days=ahead))
 
+    def warn_of_expiring_secrets(self) -> None:
+        """One log line a day for each key whose secret ends within 30, 14 or 7 days, or has ended."""
+        today = _now().date()
+        with self._units.database.transaction() as connection:
+            ends = api_keys.secrets_with_an_end(connection, today + max(SECRET_WARNINGS))
+        for key in ends:
+            warned = warned_at(key.expires_on, today)
+            if warned is None:
+                continue
+            left = (key.expires_on - today).days
+            say = log.error if left < 0 or warned == min(SECRET_WARNINGS) else log.warning
+            say(
+                "key.secret_expired" if left < 0 else "key.secret_expires",
+                key=key.uid,
+                provider=key.provider,
+                expires_on=key.expires_on.isoformat(),
+                days_left=left,
+                new_secret_waits=key.new_secret_waits,
+            )
+
     def retain(self) -> None:
         """Drops what has been kept long enough."""
         with self._units.database.transaction() as connection:
@@ -124,6 +145,7 @@ class Jobs:
         """One job by name. An outage is logged, and the next tick tries again."""
         try:
             getattr(self, name)()
+            TASK_DONE.labels(name).set_to_current_time()
         except BrokerOrDatabaseDown as down:
             log.warning("job.postponed", job=name, error=str(down))
 

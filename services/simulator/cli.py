@@ -20,7 +20,7 @@ Simulator = Annotated[
 Provider = Annotated[str, typer.Argument(help="microsoft or google")]
 Mailbox = Annotated[str, typer.Argument(help="The mailbox's address.")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON for scripts.")]
-DEFAULT_URL = "http://localhost:8025"
+DEFAULT_URL = "http://localhost:8080"  # as in docker-compose.yml
 
 
 @app.command()

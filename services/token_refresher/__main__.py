@@ -14,7 +14,7 @@ from shared.providers.http import Transport
 from shared.settings import instance_name
 from shared.storage.database import Database
 from shared.storage.sealing import Sealer
-from shared.telemetry import observe_api_call
+from shared.telemetry import observe_api_call, start_tracing
 
 
 def build(settings: TokenRefresherSettings, database: Database, broker: Broker) -> Service:
@@ -30,7 +30,9 @@ def build(settings: TokenRefresherSettings, database: Database, broker: Broker) 
     handler = RefreshTokenHandler(database, sealer, Tokens(database, sealer, catalogue(transport), holder))
     units = UnitFactory(database, broker.publisher())
     runner = ConcurrentRunner(broker, units, handler, concurrency=settings.tokens_at_once)
-    return Service("token_refresher", holder, database, [runner])
+    return Service(
+        "token_refresher", holder, database, [runner], [start_tracing("token_refresher", settings.otlp_endpoint)]
+    )
 
 
 def main() -> None:

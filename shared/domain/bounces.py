@@ -39,6 +39,19 @@ class ReferenceSource(StrEnum):
     IN_REPLY_TO = "in_reply_to"
     REFERENCES = "references"
     BODY_MESSAGE_ID = "body_message_id"
+    ENVELOPE_ADDRESS = "envelope_address"  # VERP or plus address: what stands behind the `+` of the bounced-to address
+
+
+class Confidence(StrEnum):
+    """How much a recipient's class rests on.
+
+    high: a report's own field or a server's words, known to a rule. medium: a code alone, or a notice's prose.
+    low: nothing said why, or only that the mail was refused.
+    """
+
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +72,7 @@ class RecipientFinding:
     action: RFC 3464 §2.3.3 (`failed`, `delayed`, `delivered`, `relayed`, `expanded`) or None.
     status: enhanced status code (RFC 3463) as reported, such as `5.1.1`; reply: SMTP reply code, such as `550`.
     reason: the field's word for the cause, such as `userunknown` or `mailboxfull`.
+    confidence: None in findings that were stored before it was told.
     """
 
     address: str
@@ -72,6 +86,7 @@ class RecipientFinding:
     reply: str | None = None
     diagnostic: str | None = None
     remote_mta: str | None = None
+    confidence: Confidence | None = None
 
 
 @dataclass(frozen=True, slots=True)

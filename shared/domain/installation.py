@@ -34,7 +34,10 @@ class CustomerRecord:
 
 @dataclass(frozen=True, slots=True)
 class KeyRecord:
-    """An API key without its secret. `customer`: uid of its owner, None for a system key. `credential`: the fingerprint."""
+    """An API key without its secret. `customer`: uid of its owner, None for a system key. `credential`: the fingerprint.
+
+    next_credential: of a new secret that waits until it has worked. previous_credential: of the one that was replaced last.
+    """
 
     uid: str
     name: str
@@ -48,6 +51,8 @@ class KeyRecord:
     authority_url: str = ""
     api_url: str = ""
     secret_expires_on: date | None = None
+    next_credential: str = field(default="", compare=False)
+    previous_credential: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,16 @@ def is_jmrp(outer: Headers, returned: Headers | None) -> bool:
     return "x-hmxmroriginalrecipient" in outer or (returned is not None and "x-hmxmroriginalrecipient" in returned)
 
 
+def is_apple_unsubscribe(outer: Headers) -> bool:
+    """Apple Mail's answer to List-Unsubscribe with a mailto address: its reader asked to be taken off the list.
+
+    Known by a header of its own beside Auto-Submitted (RFC 3834); a person who writes `unsubscribe` has neither.
+    """
+    return outer.get("x-apple-unsubscribe").lower() == "true" and outer.get("auto-submitted").lower().startswith(
+        "auto-"
+    )
+
+
 def plain_address(value: str) -> str:
     """The address of a field, or empty if it was redacted (RFC 6590):
 

@@ -8,54 +8,63 @@ import re
 
 
 class Headers:
-    """The fields of one header block: unfolded, names in lower case, order kept. Values are decoded when asked for.
+    """The fields of one header block: unfolded, names in lower case, order kept. A field is read when asked for.
 
+    Most mails have forty fields of which ten are asked for, so the block is searched, not taken apart.
     `over`: the block held more than `limit` lines and was cut there.
     """
 
-    __slots__ = ("_fields", "over")
+    __slots__ = ("_block", "_lower", "over")
 
     def __init__(self, block: bytes, limit: int = 2_000) -> None:
-        fields: dict[bytes, bytes | list[bytes]] = {}
         if b"\n " in block or b"\n\t" in block:
             block = block.replace(b"\n ", b" ").replace(b"\n\t", b" ")
-        lines = block.split(b"\n", limit)
-        self.over = len(lines) > limit
-        for line in lines[:limit]:
-            name, colon, value = line.partition(b":")
-            if not colon or len(name) > 100:
-                continue
-            name = name.strip().lower()
-            known = fields.get(name)
-            if known is None:
-                fields[name] = value.strip()
-            elif isinstance(known, list):
-                known.append(value.strip())
-            else:
-                fields[name] = [known, value.strip()]
-        self._fields = fields
+        self.over = block.count(b"\n") >= limit
+        if self.over:
+            block = b"\n".join(block.split(b"\n", limit)[:limit])
+        if b" :" in block or b"\t:" in block:
+            block = _SPACED_COLON.sub(rb"\1:", block)
+        self._block = b"\n" + block
+        self._lower = self._block.lower()
 
     def __contains__(self, name: str) -> bool:
-        return name.encode() in self._fields
+        return b"\n%b:" % name.encode() in self._lower
 
     def __len__(self) -> int:
-        return len(self._fields)
+        return len(self.names())
 
     def names(self) -> list[str]:
         """Every field name once, in lower case."""
-        return [name.decode("latin-1") for name in self._fields]
+        return list(dict.fromkeys(name.decode("latin-1").strip() for name in _FIELD_NAME.findall(self._lower)))
 
     def get(self, name: str) -> str:
         """The first field of that (lower-case) name, empty if there is none. Not RFC 2047 decoded; see `words`."""
-        value = self._fields.get(name.encode())
-        if value is None:
-            return ""
-        return _text(value if isinstance(value, bytes) else value[0])
+        value, _ = self._next(b"\n%b:" % name.encode(), 0)
+        return _text(value)
 
     def all(self, name: str) -> list[str]:
         """Every field of that name, in order."""
-        value = self._fields.get(name.encode(), [])
-        return [_text(value)] if isinstance(value, bytes) else [_text(one) for one in value]
+        field = b"\n%b:" % name.encode()
+        values: list[str] = []
+        value, at = self._next(field, 0)
+        while at >= 0:
+            values.append(_text(value))
+            value, at = self._next(field, at)
+        return values
+
+    def _next(self, field: bytes, start: int) -> tuple[bytes, int]:
+        """The value of the next field from `start` on, and where it ends; -1 if there is none."""
+        at = self._lower.find(field, start)
+        if at < 0:
+            return b"", -1
+        at += len(field)
+        end = self._block.find(b"\n", at)
+        end = len(self._block) if end < 0 else end
+        return self._block[at:end].strip(), end
+
+
+_SPACED_COLON = re.compile(rb"^([!-9;-~]{1,100})[ \t]{1,20}:", re.MULTILINE)
+_FIELD_NAME = re.compile(rb"^([^\n:]{1,100}):", re.MULTILINE)
 
 
 def words(value: str) -> str:

@@ -69,6 +69,11 @@ def _candidates(
             yield source, message_id
     if body:
         yield from _quoted(body)
+    for name in ("delivered-to", "x-original-to", "to"):
+        found = _PLUS_ADDRESS.search(outer.get(name)[:1_000])
+        if found:
+            yield ReferenceSource.ENVELOPE_ADDRESS, found.group(1)
+            break
 
 
 def _quoted(body: str) -> Iterator[tuple[ReferenceSource, str]]:
@@ -94,4 +99,6 @@ _LONGEST = 300
 _MOST = 50
 _ANGLED = re.compile(r"<\s{0,4}([^<>\s]{1,300})\s{0,4}>")
 _REFERENCE_FIELD = REFERENCE_HEADER.lower()
+# What stands behind the `+` of the address that the report came to: a plus address (RFC 5233) or VERP.
+_PLUS_ADDRESS = re.compile(r"(?<![^\s<\"])[\w.-]{1,64}\+([\w.=+/~-]{3,200})@[\w.-]{1,253}")
 _ORDER = {source: place for place, source in enumerate(ReferenceSource)}

@@ -163,7 +163,7 @@ class BatchRunner(_Runner[Message], Generic[Message, Facts, Outcome]):
     def run(self, stop: Event) -> None:
         """Works until `stop` is set. Raises TooManyDeadLetters; sets `stop` then too."""
         self._stop = stop
-        subscription = self._broker.subscribe(self.queue, self._prefetch, consumer_tag(self._handler.consumer))
+        subscription = self._broker.subscribe(self.queue, self._prefetch, consumer_tag(self.queue.partition(".")[0]))
         Draining(
             subscription,
             self._work,

@@ -13,9 +13,13 @@ from email.utils import parsedate_to_datetime
 
 from shared.domain.errors import ApiConnectError, Diagnosis, MailGone, Permanent, ProviderUnavailable, Temporary
 from shared.providers.answers import Answer, Call
+from shared.telemetry import redact
 
 # The calls that name one mail. In any other "not found" does not mean that a mail is gone.
 _ABOUT_A_MAIL = frozenset({"fetch_raw", "dispose", "oldest_unread"})
+
+# Characters of a provider's message that are looked at. Cut before the redaction, a secret could be half of one.
+_READ = 4_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +54,8 @@ def find_row(rows: Sequence[Row], code: str, message: str) -> Row | None:
 
 
 def raised(row: Row, call: Call, message: str, *, retry_after: float | None = None, code: str = "") -> ApiConnectError:
-    """The row's error. `code`: the provider's own, where the row stands for several. `message` is cut: it is theirs."""
-    words = f"{call}: {code or row.code}: {' '.join(message.split())[:300]}"
+    """The row's error. `code`: the provider's own, where the row stands for several. `message` is theirs: redacted, then cut."""
+    words = f"{call}: {code or row.code}: {redact(' '.join(message[:_READ].split()))[:300]}"
     if row.error is MailGone and call.operation not in _ABOUT_A_MAIL:
         return ProviderUnavailable(words, retry_after=retry_after)
     if issubclass(row.error, Permanent):

@@ -11,6 +11,7 @@ import time
 import weakref
 from collections.abc import Callable, Mapping
 from http.cookiejar import DefaultCookiePolicy
+from urllib.parse import parse_qs, quote
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -23,6 +24,9 @@ from shared.providers.answers import Answer, Call, unreadable
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
 MAX_REFUSAL_BYTES = 256 * 1024
 _CHUNK = 64 * 1024
+
+_SECRET_FIELDS = ("client_secret", "client_assertion", "assertion", "refresh_token")
+_SHORTEST_SECRET = 6  # anything shorter would cut ordinary words
 
 Observe = Callable[[str, str, int, float], None]
 """observe(provider, operation, status, seconds): status 0 when no answer came."""
@@ -104,6 +108,8 @@ class Transport:
             raise OutcomeUnknown(f"{call}: status {status}, the work may have been done")
         if 300 <= status < 400:
             raise unreadable(call, f"status {status}: redirects are not followed, a token would travel along")
+        if status >= 400:
+            content = _without_what_we_sent(content, headers or {}, body)
         return Answer(call, status, found, content, truncated, self.clock())
 
     def close(self) -> None:
@@ -138,6 +144,21 @@ class Transport:
             if time.monotonic() > deadline:
                 raise unreadable(call, "it did not end in time")
         return bytes(content), False
+
+
+def _without_what_we_sent(content: bytes, headers: Mapping[str, str], body: bytes | str | None) -> bytes:
+    """A refusal without the token or secret that it was sent, should it repeat them: its text ends in logs and in rows."""
+    named = {name.lower(): value for name, value in headers.items()}
+    sent = [named.get("authorization", "").rpartition(" ")[2]]
+    if named.get("content-type", "").startswith("application/x-www-form-urlencoded") and body is not None:
+        fields = parse_qs(body if isinstance(body, str) else body.decode("utf-8", "replace"))
+        sent += [value for name in _SECRET_FIELDS for value in fields.get(name, ())]
+    for secret in sent:
+        if len(secret) >= _SHORTEST_SECRET:
+            content = content.replace(secret.encode(), b"[secret]").replace(
+                quote(secret, safe="").encode(), b"[secret]"
+            )
+    return content
 
 
 def _never_left(fault: requests.RequestException) -> bool:

@@ -59,6 +59,7 @@ class PacedBudget:
     """A mailbox's Budget for the threads of one process. Implements shared.providers.provider.Budget.
 
     name: whose budget it is, for messages. block(seconds): tells the other processes that the provider refused.
+    observe(what, seconds): told of each call that `waited`, was given up here (`budget`), or was refused by the `provider`.
     clock: seconds, steady. sleep: waits for units; waiting for one's turn is a condition that other threads signal.
     Callers are served strictly in order, so that a batch that needs every slot is not overtaken for ever.
     """
@@ -70,6 +71,7 @@ class PacedBudget:
         *,
         name: str = "this mailbox",
         block: Callable[[float], None] | None = None,
+        observe: Callable[[str, float], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         patience_seconds: float = DEFAULT_PATIENCE_SECONDS,
@@ -79,6 +81,7 @@ class PacedBudget:
         self._limits = limits
         self._name = name
         self._block = block or (lambda seconds: None)
+        self._observe = observe or (lambda what, seconds: None)
         self._clock = clock
         self._sleep = sleep
         self._patience = patience_seconds
@@ -98,8 +101,13 @@ class PacedBudget:
     def spend(self, units: float, slots: int = 1) -> Iterator[None]:
         """See Budget.spend. Raises also what `reserve` raises, such as BrokerOrDatabaseDown."""
         ticket = _Ticket(units, min(slots, self._limits.slots))
-        give_up_at = self._clock() + self._patience
-        self._take(ticket, give_up_at)
+        asked_at = self._clock()
+        try:
+            self._take(ticket, asked_at + self._patience)
+        except Throttled:
+            self._observe("budget", self._clock() - asked_at)
+            raise
+        self._observe("waited", self._clock() - asked_at)
         try:
             yield
         finally:
@@ -114,6 +122,7 @@ class PacedBudget:
             self._units = 0.0
             self._blocked_until = max(self._blocked_until, self._clock() + wait)
         self._block(wait)
+        self._observe("provider", wait)
 
     @property
     def waiting(self) -> int:

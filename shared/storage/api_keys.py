@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from datetime import timedelta
+from dataclasses import asdict, dataclass
+from datetime import date, timedelta
 
 from psycopg.types.json import Jsonb
 
@@ -82,6 +82,31 @@ def accepted(connection: Connection, api_key_id: int) -> None:
         "update api_keys set failure = null, failed_at = null, retry_at = null where id = %s and failure is not null",
         (api_key_id,),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class SecretEnd:
+    """When a key's secret ends, and whether a new one waits beside it."""
+
+    uid: str
+    provider: str
+    expires_on: date
+    new_secret_waits: bool
+
+
+def secrets_with_an_end(connection: Connection, before: date) -> list[SecretEnd]:
+    """Keys in use whose secret ends before a day, or has ended; the first to end first."""
+    rows = connection.execute(
+        """
+        select k.uid, k.provider, k.secret_expires_on, k.next_secret_sealed is not null
+        from api_keys k
+        where k.secret_expires_on < %s and exists (
+            select from mailboxes m join bounce_servers b on b.mailbox_id = m.id where m.api_key_id = k.id)
+        order by k.secret_expires_on, k.uid
+        """,
+        (before,),
+    )
+    return [SecretEnd(*row) for row in rows]
 
 
 def capabilities(connection: Connection, api_key_id: int, domain: str, fresh: timedelta) -> dict[Capability, bool]:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any, Final
 
-from shared.domain.bounces import BounceClass, MailFinding, MailKind, RecipientFinding, Reference, ReferenceSource
+from shared.domain.bounces import (
+    BounceClass,
+    Confidence,
+    MailFinding,
+    MailKind,
+    RecipientFinding,
+    Reference,
+    ReferenceSource,
+)
 
 # dataclasses.asdict copies each value deeply and takes five times as long, for every mail.
 _MAIL: Final = tuple(field.name for field in fields(MailFinding))
@@ -32,9 +40,15 @@ def _plain(value: Any) -> Any:
 
 
 def from_json(plain: dict[str, Any]) -> MailFinding:
-    """The finding that to_json was given. Raises KeyError, ValueError or TypeError for anything else."""
+    """The finding that to_json was given, or gave before it knew `confidence`. Raises KeyError, ValueError or TypeError for anything else."""
     recipients = tuple(
-        RecipientFinding(**{**recipient, "bounce_class": BounceClass(recipient["bounce_class"])})
+        RecipientFinding(
+            **{
+                **recipient,
+                "bounce_class": BounceClass(recipient["bounce_class"]),
+                "confidence": Confidence(recipient["confidence"]) if recipient.get("confidence") else None,
+            }
+        )
         for recipient in plain["recipients"]
     )
     references = tuple(Reference(ReferenceSource(r["source"]), r["value"]) for r in plain["references"])

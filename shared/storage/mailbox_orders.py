@@ -63,6 +63,52 @@ def set_dry_run(connection: Connection, email: str, provider: str | None, *, dry
     return _marked(found, changed)
 
 
+def deactivate(connection: Connection, mailbox_id: int, uids: Sequence[str]) -> list[str]:
+    """Those of these servers that look into a mailbox that is not connected wait for a passed check; returns their names (A092)."""
+    rows = connection.execute(
+        """
+        update bounce_servers b set status = 'inactive', inactive_reason = coalesce(m.connection_failure, '{}')
+        from mailboxes m
+        where m.id = %s and b.mailbox_id = m.id and m.connection = 'not connected' and b.uid = any(%s)
+          and b.status = 'active'
+        returning b.name
+        """,
+        (mailbox_id, list(uids)),
+    )
+    return sorted(str(row[0]) for row in rows)
+
+
+def activate_waiting(connection: Connection, mailbox_id: int) -> list[str]:
+    """Activates the servers that only waited for a check of this mailbox to pass; returns their names."""
+    rows = connection.execute(
+        """
+        update bounce_servers set status = 'active', inactive_reason = null
+        where mailbox_id = %s and inactive_reason is not null returning name
+        """,
+        (mailbox_id,),
+    )
+    return sorted(str(row[0]) for row in rows)
+
+
+def start(connection: Connection, mailbox_id: int, *, dry_run: bool, only_new: bool) -> list[str]:
+    """Activates every server on a mailbox and has it polled at once; returns their names.
+
+    dry_run: puts them into dry run; else they stay as they are. only_new: mail that was received until now is not theirs.
+    """
+    rows = connection.execute(
+        """
+        update bounce_servers
+        set status = 'active', inactive_reason = null, dry_run = dry_run or %s,
+            only_mail_from = case when %s then now() else only_mail_from end
+        where mailbox_id = %s returning name
+        """,
+        (dry_run, only_new, mailbox_id),
+    ).fetchall()
+    connection.execute("update mailboxes set paused = false where id = %s", (mailbox_id,))
+    poll_now(connection, [mailbox_id], requested_for=None)
+    return sorted(str(row[0]) for row in rows)
+
+
 def poll_now(connection: Connection, mailbox_ids: Sequence[int], *, requested_for: timedelta | None) -> None:
     """Makes mailboxes due at once, also where a refused key or token was waiting for its hourly try.
 
@@ -117,6 +163,20 @@ def links(connection: Connection, email: str | None, provider: str | None = None
         order by m.email, m.provider, c.uid nulls first
         """,
         {"email": email, "provider": provider},
+    )
+    return [Changed(*row) for row in rows]
+
+
+def links_of_servers(connection: Connection, uids: Sequence[str]) -> list[Changed]:
+    """The links that these bounce servers use, each once."""
+    rows = connection.execute(
+        """
+        select m.id, m.api_key_id, m.email, m.provider, c.uid, false
+        from mailboxes m left join customers c on c.id = m.customer_id
+        where exists (select from bounce_servers b where b.mailbox_id = m.id and b.uid = any(%s))
+        order by m.email, m.provider, c.uid nulls first
+        """,
+        (list(uids),),
     )
     return [Changed(*row) for row in rows]
 

@@ -19,6 +19,7 @@ class MailboxLine:
     polling: a live lease says so (A213: shown as `cron-running`). failure: what the last test or poll was refused for.
     token_expires_at: of the token that lasts longest; token_failure: why the last refresh failed. poll_wanted: its turn
     has come and nobody took it yet. waiting_disposals: mails that are done with, and still lie in the mailbox.
+    waiting_servers: names of servers that are inactive until a check of the mailbox passes.
     """
 
     mailbox_id: int
@@ -47,6 +48,7 @@ class MailboxLine:
     classified: int
     unfetchable: int
     waiting_disposals: int
+    waiting_servers: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ def mailboxes(connection: Connection, email: str | None = None, provider: str | 
                    coalesce(s.dry, 0) as dry_run_servers,
                    coalesce(f.listed, 0) as listed, coalesce(f.fetched, 0) as fetched,
                    coalesce(f.classified, 0) as classified, coalesce(f.unfetchable, 0) as unfetchable,
-                   coalesce(f.disposals, 0) as waiting_disposals
+                   coalesce(f.disposals, 0) as waiting_disposals, coalesce(s.waiting, '{}') as waiting_servers
             from mailboxes m
             join api_keys k on k.id = m.api_key_id
             left join customers c on c.id = m.customer_id
@@ -109,7 +111,8 @@ def mailboxes(connection: Connection, email: str | None = None, provider: str | 
             ) t on true
             left join (
                 select mailbox_id, count(*) as servers, count(*) filter (where status = 'active') as active,
-                       count(*) filter (where status = 'active' and dry_run) as dry
+                       count(*) filter (where status = 'active' and dry_run) as dry,
+                       array_agg(name order by name) filter (where inactive_reason is not null) as waiting
                 from bounce_servers group by mailbox_id
             ) s on s.mailbox_id = m.id
             left join (

@@ -122,9 +122,7 @@ def open_all(connection: Connection, sealer: Sealer, kind: Kind, after: int, lim
     return Batch(len(rows) - len(broken), rows[-1][0] if len(rows) == limit else None, tuple(broken))
 
 
-def in_batches(
-    database: Database, sealer: Sealer, kind: Kind, *, write: bool, size: int = 500
-) -> Iterator[Batch]:
+def in_batches(database: Database, sealer: Sealer, kind: Kind, *, write: bool, size: int = 500) -> Iterator[Batch]:
     """Every value of a kind, a transaction per batch: sealed again (`write`), or only opened."""
     step = reseal if write else open_all
     after: int | None = -(2**63)
@@ -135,11 +133,12 @@ def in_batches(
         after = batch.last
 
 
-def fingerprints(connection: Connection, sealer: Sealer) -> Fingerprints:
+def fingerprints(connection: Connection, sealer: Sealer, *, keep: bool = True) -> Fingerprints:
     """The installation's fingerprints. Their key is made at first use and lies sealed, so that it outlives sealing keys.
 
     Where keys are stored already, it becomes what the ring's oldest key gave until then: their fingerprints stay true.
     If it does not open, its sealing key having been lost, there is a new one: then every key counts as changed.
+    keep: whether a key that is made here is stored.
     """
     row = connection.execute("select sealed from sealed_values where name = %s", (_FINGERPRINTS,)).fetchone()
     if row is not None:
@@ -150,6 +149,8 @@ def fingerprints(connection: Connection, sealer: Sealer) -> Fingerprints:
     else:
         known = connection.execute("select exists (select from api_keys)").fetchone()
         key = sealer.first_fingerprint_key if known and known[0] else os.urandom(32)
+    if not keep:
+        return Fingerprints(key)
     connection.execute(
         """
         insert into sealed_values (name, sealed) values (%s, %s)

@@ -98,6 +98,7 @@ class Sealer:
         """What seal_mail was given."""
         return zlib.decompress(self.open(sealed, f"raw_mail:{mail_id}"))
 
+
 class Fingerprints:
     """Names for credentials that show nothing of them. Their key is the installation's own, so that they outlive sealing keys."""
 

@@ -51,7 +51,7 @@ class _Export:
         self._trace: Any = trace
         self._readable_span: Any = sdk.ReadableSpan
         self._resource = Resource({"service.name": f"apiconnect-{service}"})
-        self._processor = BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint, timeout=5))
+        self._processor: Any = BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint, timeout=5))
 
     def span(self, queue: str, message: Message, started_ns: int, together: int, error: BaseException | None) -> None:
         """A span that ends now. Its ids are given, which a tracer would not allow, hence a finished span at once.
@@ -104,13 +104,13 @@ def start_tracing(service: str, endpoint: str | None) -> Callable[[], None]:
 
     A collector that wants a password is told it by OpenTelemetry's own OTEL_EXPORTER_OTLP_HEADERS. Raises NoOpenTelemetry.
     """
-    global _export  # noqa: PLW0603 - one per process, as logging is
+    global _export
     if not endpoint:
         return _nothing
     export = _export = _Export(service, endpoint)
 
     def stop() -> None:
-        global _export  # noqa: PLW0603
+        global _export
         _export = None if _export is export else _export
         export.close()
 

@@ -94,9 +94,7 @@ def discovery() -> Discovery:
 
 
 @pytest.fixture(params=["https", "http"])
-def here(
-    request: pytest.FixtureRequest, simulator: RunningSimulator, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Here]:
+def here(request: pytest.FixtureRequest, simulator: RunningSimulator, monkeypatch: pytest.MonkeyPatch) -> Here:
     """An emptied simulator with what both clients need."""
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
@@ -106,7 +104,7 @@ def here(
     control.register_app(TENANT, CLIENT, SECRET)
     control.register_mailbox("microsoft", M365)
     control.register_mailbox("google", GMAIL)
-    yield Here(simulator, control, simulator.https_url if request.param == "https" else simulator.http_url)
+    return Here(simulator, control, simulator.https_url if request.param == "https" else simulator.http_url)
 
 
 @pytest.fixture

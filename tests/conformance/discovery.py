@@ -100,7 +100,7 @@ class Discovery:
         """The answer's document against one schema."""
         validator = Draft202012Validator({**schema, "$defs": self._defs}, format_checker=self._formats)
         for error in validator.iter_errors(exchange.json()):
-            raise WrongAnswer(f"{exchange}: {error.json_path}: {error.message}")
+            raise WrongAnswer(f"{error.json_path}: {error.message}: {exchange}")
 
     def _check_success(self, exchange: Exchange) -> None:
         method = self._method(exchange)
@@ -128,7 +128,11 @@ def _methods(resource: dict[str, Any], prefix: str = "gmail") -> Any:
         pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(method["path"]))
         answer = method.get("response", {}).get("$ref")
         yield Method(
-            f"{prefix}.{name}", method["httpMethod"], re.compile(pattern), answer, frozenset(method.get("parameters", {}))
+            f"{prefix}.{name}",
+            method["httpMethod"],
+            re.compile(pattern),
+            answer,
+            frozenset(method.get("parameters", {})),
         )
     for name, inner in resource.get("resources", {}).items():
         yield from _methods(inner, f"{prefix}.{name}")

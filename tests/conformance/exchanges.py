@@ -36,12 +36,12 @@ class Exchange:
         try:
             return json.loads(self.content)
         except ValueError:
-            raise WrongAnswer(f"{self}: is not JSON") from None
+            raise WrongAnswer(f"is not JSON: {self}") from None
 
     def require(self, holds: object, otherwise: str) -> None:
         """Raises WrongAnswer when it does not hold."""
         if not holds:
-            raise WrongAnswer(f"{self}: {otherwise}")
+            raise WrongAnswer(f"{otherwise}: {self}")
 
     def __str__(self) -> str:
         return f"{self.method} {self.url} -> {self.status} {self.content[:300]!r}"

@@ -22,6 +22,7 @@ class _Recorder(httplib2.Http):  # type: ignore[misc]
 
     def __init__(self, ca_file: Path) -> None:
         super().__init__(ca_certs=str(ca_file), proxy_info=None, timeout=30)
+        self.redirect_codes = self.redirect_codes - {308}  # as the client's own build_http: 308 asks for the next piece
         self.exchanges: list[Exchange] = []
 
     def request(self, uri: str, method: str = "GET", body: Any = None, headers: Any = None, **more: Any) -> Any:

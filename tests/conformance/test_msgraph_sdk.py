@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
@@ -75,7 +75,7 @@ def test_a_listing_has_the_newest_first_ten_to_a_page(here: Here, graph: GraphCl
     assert (first.body.content_type, first.importance.value, first.flag.flag_status.value) == (
         BodyType.Html, "normal", "notFlagged",
     )  # fmt: skip
-    assert set(first.additional_data) == set()
+    assert set(first.additional_data) == {"@odata.etag"}
 
 
 def test_the_sdks_page_iterator_goes_through_all_pages(here: Here, graph: GraphClient, inbox: Any) -> None:
@@ -165,9 +165,7 @@ def test_a_draft_is_made_and_sent_and_keeps_its_lasting_id(here: Here, graph: Gr
     assert draft.is_draft
     assert draft.internet_message_id
     graph.run(mailbox.messages.by_message_id(draft.id).send.post())
-    sent = graph.run(
-        mailbox.messages.by_message_id(draft.id).get(request_configuration=configured(immutable=True))
-    )
+    sent = graph.run(mailbox.messages.by_message_id(draft.id).get(request_configuration=configured(immutable=True)))
     assert not sent.is_draft
     assert sent.internet_message_id == draft.internet_message_id
     folder = graph.run(mailbox.mail_folders.by_mail_folder_id(sent.parent_folder_id).get())
@@ -248,7 +246,10 @@ def test_a_batch_carries_reads_changes_and_what_depends_on_them(here: Here, grap
         content.add_request(item.id, item)
     answer = graph.run(BatchRequestBuilder(graph.adapter).post(content))
     assert answer.get_response_status_codes() == {"1": 200, "2": 200, "3": 201, "4": 404, "5": 424}
-    assert answer.get_response_by_id("1", Message).subject == "Mail 1"
+    # This SDK reads no body that stands in a batch as JSON, so it is looked at on the wire.
+    bodies = {one["id"]: one.get("body") for one in graph.exchanges[-1].json()["responses"]}
+    assert bodies["1"]["subject"] == "Mail 1"
+    assert b64decode(bodies["2"]) == planted(2)
     assert [one["how"] for one in here.control.removals()] == ["move"]
 
 
@@ -271,9 +272,7 @@ def test_an_item_of_a_batch_is_throttled_alone(here: Here, graph: GraphClient, m
     assert Counter(answer.get_response_status_codes().values()) == {204: 2, 429: 1}
 
 
-def test_the_sdk_waits_as_long_as_retry_after_says_and_tries_again(
-    here: Here, graph: GraphClient, inbox: Any
-) -> None:
+def test_the_sdk_waits_as_long_as_retry_after_says_and_tries_again(here: Here, graph: GraphClient, inbox: Any) -> None:
     here.plant("microsoft")
     graph.run(inbox.messages.get())
     here.control.force(429, match={"provider": "microsoft", "operation": "list"}, times=1, retry_after=2)

@@ -5,12 +5,13 @@ Source of the order: set-up guide §7; RFC 3463. Codes lie often (5.1.1 beside "
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from services.classifier.core.own_rules import OwnRule, first_own
 from services.classifier.core.patterns import plain_words
 from services.classifier.core.rule_book import Rule, RuleBook
-from shared.domain.bounces import BounceClass
+from shared.domain.bounces import BounceClass, Confidence
 from shared.mail.status_codes import is_temporary, is_vague, reply_code, specific_status
 
 DIAGNOSTIC_LIMIT = 2_000  # characters of a diagnostic that rules read and findings keep
@@ -26,6 +27,7 @@ class Verdict:
     bounce_class: BounceClass
     rule: str
     reason: str
+    confidence: Confidence = Confidence.HIGH
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,33 +55,80 @@ def evidence(texts: Iterable[str], reported: str | None, hosts: str = "") -> Evi
 
 
 def judge(found: Evidence, rules: RuleBook, tier: int) -> Verdict:
-    """The class of a final failure. Tier 3 asks the rules for prose before those for servers' replies."""
-    temporary = is_temporary(found.status, found.reply)
-    telling = not is_vague(found.status) and found.status in rules.codes
+    """The class of a final failure. Tier 3 asks the rules for prose before those for servers' replies.
+
+    An operator's own rules are asked first, or where none of ours decides by text.
+    """
+    verdict = (
+        _by_own(found, rules.before)
+        or _by_text(found, rules, tier)
+        or _by_own(found, rules.after)
+        or by_code(found.status, found.reply, rules)
+    )
+    if rules.trace is not None:
+        rules.trace.append(Judged(found, tier, verdict))
+    return verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One judgement, for an explanation."""
+
+    found: Evidence
+    tier: int
+    verdict: Verdict
+
+
+def _by_own(found: Evidence, own: Sequence[OwnRule]) -> Verdict | None:
+    for text in found.texts if own else ():
+        hit = first_own(own, text, found.hosts)
+        if hit is not None:
+            return _verdict(hit.rule, found, Confidence.HIGH)
+    return None
+
+
+def _by_text(found: Evidence, rules: RuleBook, tier: int) -> Verdict | None:
+    telling = is_telling(found, rules)
+    sure = Confidence.HIGH if tier == 2 else Confidence.MEDIUM
+    if tier == 3 and found.texts:  # the last text is all that is said of the recipient
+        rule = rules.whole.first(plain_words(found.texts[-1]), found.hosts)
+        if rule is not None:
+            return _verdict(rule, found, sure)
     for place, text in enumerate(found.texts):
         if place > 0 and tier == 2 and telling:
             break  # a code that says something beats the prose around it
         rule = first_rule(text, found.hosts, rules, tier)
         if rule is not None and not (rule.weak and telling):
-            return Verdict(rule.class_for(temporary), rule.id, rule.reason)
-    return by_code(found.status, found.reply, rules)
+            return _verdict(rule, found, Confidence.LOW if rule.weak else sure)
+    return None
+
+
+def is_telling(found: Evidence, rules: RuleBook) -> bool:
+    """Whether the code says more than `refused`: a rule without a cause of its own then leaves it to the code."""
+    return not is_vague(found.status) and found.status in rules.codes
+
+
+def _verdict(rule: Rule, found: Evidence, confidence: Confidence) -> Verdict:
+    return Verdict(rule.class_for(is_temporary(found.status, found.reply)), rule.id, rule.reason, confidence)
 
 
 def first_rule(text: str, hosts: str, rules: RuleBook, tier: int) -> Rule | None:
     """The rule that a text hits, if any."""
     plain = plain_words(text)
-    if tier == 3 or not plain.isascii():
-        rule = rules.body.first(plain, hosts)
-        if rule is not None and not rule.delayed:
-            return rule
-    return rules.dsn.first(plain, hosts)
+    if tier == 3:
+        return rules.body.first(plain, hosts) or rules.dsn.first(plain, hosts)
+    rule = rules.dsn.first(plain, hosts)
+    if rule is None or (rule.weak and not plain.isascii()):
+        return rules.body.first(plain, hosts) or rule
+    return rule
 
 
 def by_code(status: str | None, reply: str | None, rules: RuleBook) -> Verdict:
     """The class by code alone. A bare 5.x.x is internal: it says that the mail failed, not that the mailbox is gone."""
     rule = rules.codes.get(status or "")
     if rule is not None:
-        return Verdict(rule.class_for(False), rule.id, rule.reason)
+        return Verdict(rule.class_for(False), rule.id, rule.reason, Confidence.MEDIUM)
     if is_temporary(status, reply):
-        return Verdict(BounceClass.SOFT, "code.temporary", "onhold")
-    return Verdict(BounceClass.INTERNAL, "code.undefined", "onhold" if status or reply else "undefined")
+        return Verdict(BounceClass.SOFT, "code.temporary", "onhold", Confidence.LOW)
+    reason = "onhold" if status or reply else "undefined"
+    return Verdict(BounceClass.INTERNAL, "code.undefined", reason, Confidence.LOW)

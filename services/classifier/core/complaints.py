@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from services.classifier.core.reports import Outcome
 from services.classifier.core.rule_book import RuleBook
-from shared.domain.bounces import BounceClass, MailKind, RecipientFinding
-from shared.mail.arf import FeedbackReport, is_jmrp, parse_feedback_report, plain_address
+from shared.domain.bounces import BounceClass, Confidence, MailKind, RecipientFinding
+from shared.mail.arf import FeedbackReport, is_apple_unsubscribe, is_jmrp, parse_feedback_report, plain_address
 from shared.mail.headers import Headers
 from shared.mail.mime import Caps, Part
 
@@ -17,12 +17,16 @@ def read_complaint(
     report = _report(root, parts, caps)
     if report is None and is_jmrp(root.headers, returned[0] if returned else None):
         report = FeedbackReport("jmrp", "", "")
+    if report is None and is_apple_unsubscribe(root.headers):
+        report = FeedbackReport("apple-unsubscribe", plain_address(root.headers.get("from")), "Apple Mail")
     if report is None:
         return None
     rule = rules.feedback.get(report.feedback_type)
     if rule is None or rule.bounce_class is BounceClass.NONE:
         return Outcome(1, MailKind.OTHER_REPORT, (), feedback_type=report.feedback_type)
-    finding = RecipientFinding(_recipient(report, root, returned), rule.bounce_class, 1, rule.id, rule.reason)
+    finding = RecipientFinding(
+        _recipient(report, root, returned), rule.bounce_class, 1, rule.id, rule.reason, confidence=Confidence.HIGH
+    )
     return Outcome(1, MailKind.COMPLAINT, (finding,), feedback_type=report.feedback_type)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from services.classifier.core.rule_book import RuleBook
+from shared.mail.auto_replies import is_auto_reply
 from shared.mail.headers import Headers, words
 from shared.mail.message_ids import RETURNED_KINDS
 from shared.mail.mime import Caps, Part, html_to_text
@@ -56,22 +57,35 @@ def _parted(text: str, rules: RuleBook) -> Notice:
 
 
 def is_report(headers: Headers, notice: Notice, has_returned: bool, rules: RuleBook) -> bool:
-    """Whether a mail without a report part reports a failure: a machine wrote it, and subject or opening say so.
+    """Whether a mail without a report part reports a failure; see `report_sign`."""
+    return bool(report_sign(headers, notice, has_returned, rules))
 
-    One sign alone is not enough: people write about bounces, and machines write about other things.
+
+def report_sign(headers: Headers, notice: Notice, has_returned: bool, rules: RuleBook) -> str:
+    """By what a mail without a report part is known to report a failure; empty if it is not.
+
+    A machine wrote it, and subject or opening say so. One sign alone is not enough: people write about bounces, and
+    machines write about other things.
     """
     if "x-failed-recipients" in headers:
-        return True
+        return "X-Failed-Recipients"
     signs = rules.signs
     subject = words(headers.get("subject")).lower()[:300]
     sender = words(headers.get("from")).lower()[:300]
-    if not sender.strip() or is_null_path(headers) or signs.sender.search(sender):
+    null_path = is_null_path(headers)
+    by_daemon = signs.sender.search(sender)
+    if not sender.strip() or null_path or by_daemon:
         if signs.subject.search(subject):
-            return True
-        return bool(signs.sender.search(sender) and signs.opening.search(notice.text[:3_000].lower()))
+            return "a machine's sender or null return path, and the subject"
+        if by_daemon and signs.opening.search(notice.text[:3_000].lower()):
+            return "a machine's sender and the opening words"
+    if null_path and has_returned and signs.opening.search(notice.text[:600].lower()):
+        return "" if is_auto_reply(headers) else "a null return path, a returned mail and the opening words"
     if has_returned and signs.automatic.search(sender):
-        return bool(signs.subject.search(subject) and signs.opening.search(notice.text[:3_000].lower()))
-    return bool(signs.list_server.search(sender) and signs.list_subject.search(subject))
+        known = signs.subject.search(subject) and signs.opening.search(notice.text[:3_000].lower())
+        return "an automatic sender, a returned mail, the subject and the opening words" if known else ""
+    by_list = signs.list_server.search(sender) and signs.list_subject.search(subject)
+    return "a list server's sender and subject" if by_list else ""
 
 
 def is_null_path(headers: Headers) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from unicodedata import normalize
 
 GAP = 80  # characters that a lone `*` may stand for
 Sets = Mapping[str, tuple[str, ...]]
@@ -26,10 +27,34 @@ def plain_words(text: str) -> str:
     The end of a sentence stands as a word of its own, `.`, so that no pattern of words runs across it.
     """
     lowered = text.lower().replace("e-mail", "email")
+    if not lowered.isascii():
+        lowered = _folded(lowered)
     if "@" in lowered:
-        lowered = _ADDRESS.sub(" @ ", lowered)
+        lowered = _without_addresses(lowered)
     spaced = " ".join(lowered.translate(_PUNCTUATION).replace("..", " ").split())
     return f" {spaced} ".replace(". ", " . ")
+
+
+def _without_addresses(text: str) -> str:
+    """Each address as a lone `@`. Looks at the characters around an `@` only: a text has few of them."""
+    pieces = text.split("@", 1_000)
+    kept = []
+    for place, piece in enumerate(pieces):
+        if place:
+            piece = piece[_HOST.match(piece).end() :]  # type: ignore[union-attr]  # matches the empty text too
+        if place < len(pieces) - 1:
+            tail = piece[-64:]
+            local = len(tail) - len(tail.rstrip(_LOCAL))
+            if not local:  # quoted or foreign: the word that stands there
+                local = len(tail) - len(_WORD_END.sub("", tail))
+            piece = piece[: len(piece) - local] if local else piece
+        kept.append(piece)
+    return " @ ".join(kept)
+
+
+def _folded(text: str) -> str:
+    """Without accents and in one width, since servers write `boîte pleine` with accents and without."""
+    return normalize("NFC", normalize("NFKD", text).translate(_FOLDED))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +112,7 @@ def pattern_pieces(source: str, sets: Sets = NO_SETS) -> list[Piece]:
 
 def _pieces(source: str, sets: Sets) -> list[Piece]:
     pieces: list[Piece] = []
-    for found in _TOKEN.finditer(source.lower().replace("e-mail", "email")):
+    for found in _TOKEN.finditer(_folded(source.lower().replace("e-mail", "email"))):
         group, name, word = found.groups()
         if word is not None:
             pieces += _words(word)
@@ -107,7 +132,7 @@ def _members(row: str, sets: Sets) -> list[str]:
         return [row]
     if row[1:] not in sets:
         raise PatternError(f"there is no set {row}")
-    return [member.lower() for member in sets[row[1:]]]
+    return [_folded(member.lower()) for member in sets[row[1:]]]
 
 
 def _words(text: str) -> list[str]:
@@ -169,7 +194,7 @@ def _rarity(word: str) -> tuple[bool, int]:
 
 def _wide_pattern(source: str) -> Pattern:
     """A pattern in a script that puts no spaces between words: it matches inside a run."""
-    pieces = source.lower().split()
+    pieces = _folded(source.lower()).split()
     literal = max((piece for piece in pieces if piece != "*"), key=len, default="")
     if not literal:
         raise PatternError(f"pattern {source!r} has no word to go by")
@@ -182,11 +207,17 @@ def _wide_pattern(source: str) -> Pattern:
 
 _TOKEN = re.compile(r"\(([^()]*)\)|\$([a-z][\w-]*)|([^\s()$]+)")
 _DROPPED = "'’‘`´"
-_BLANKED = "\"<>()[]{}:;,!?*|-_=/#&+\\^%$~“”«»„（）【】「」、。，：；！"
+_BLANKED = '"<>()[]{}:;,!?*|-_=/#&+\\^%$~“”«»„（）【】「」、。，：；！'
 _PUNCTUATION = {**{ord(ch): " " for ch in _BLANKED}, **{ord(ch): None for ch in _DROPPED}}
 _PATTERN_PUNCTUATION = {**dict.fromkeys(_BLANKED, " "), **dict.fromkeys(_DROPPED, "")}
+_FOLDED: dict[int, str | None] = {
+    **dict.fromkeys(range(0x300, 0x370)),
+    **{ord(ch): plain for ch, plain in zip("łøıßđæ", ("l", "o", "i", "ss", "d", "ae"), strict=True)},
+}
 _WIDE = re.compile(r"[\u3000-\u9fff\uac00-\ud7af]")  # scripts that put no spaces between words
-_ADDRESS = re.compile(r"(?<![\w.+=-])[\w.+=/&%~#$!?^-]{1,64}@[\w-][\w.-]{0,253}")
+_HOST = re.compile(r"[\w.-]{0,253}")
+_LOCAL = "abcdefghijklmnopqrstuvwxyz0123456789.+=/&%~#$!?^_-*'"
+_WORD_END = re.compile(r"[^\s<>:;,()\[\]]{1,64}$")
 # Words that half of all texts hold: a pattern is filed under another of its words where it has one.
 _COMMON = frozenset(
     re.findall(

@@ -9,7 +9,7 @@ from services.classifier.core.bounces import DIAGNOSTIC_LIMIT, Evidence, Verdict
 from services.classifier.core.notices import Notice, Quotes, addresses, is_report
 from services.classifier.core.patterns import plain_words
 from services.classifier.core.rule_book import RuleBook
-from shared.domain.bounces import SEVERITY, BounceClass, MailKind, RecipientFinding
+from shared.domain.bounces import SEVERITY, BounceClass, Confidence, MailKind, RecipientFinding
 from shared.mail.auto_replies import is_list_mail
 from shared.mail.dsn import DeliveryStatus, RecipientStatus, address_of, parse_delivery_status
 from shared.mail.headers import Headers, words
@@ -96,6 +96,7 @@ def _finding(
         reply=found.reply,
         diagnostic=(found.texts[0] if found.texts else "")[:DIAGNOSTIC_LIMIT] or None,
         remote_mta=group.remote_mta or None,
+        confidence=verdict.confidence,
     )
 
 
@@ -148,8 +149,7 @@ def read_notice_report(root: Part, notice: Notice, returned: list[Headers], rule
 
 
 def _is_delay(subject: str, notice: Notice, rules: RuleBook) -> bool:
-    rule = rules.body.first(plain_words(subject + "\n" + notice.text[:4_000]))
-    return rule is not None and rule.delayed
+    return rules.delays.first(plain_words(subject + "\n" + notice.text[:4_000])) is not None
 
 
 def _from_returned(returned: list[Headers]) -> list[str]:
@@ -164,7 +164,7 @@ def _noticed(address: str, quotes: Quotes, delayed: bool, rules: RuleBook) -> Re
     found = evidence(quotes.about(address), None)
     verdict = judge(found, rules, tier=3)
     if delayed:
-        verdict = Verdict(BounceClass.SOFT, "body.delayed", verdict.reason)
+        verdict = Verdict(BounceClass.SOFT, "body.delayed", verdict.reason, Confidence.MEDIUM)
     return RecipientFinding(
         address=address,
         bounce_class=verdict.bounce_class,
@@ -175,4 +175,5 @@ def _noticed(address: str, quotes: Quotes, delayed: bool, rules: RuleBook) -> Re
         status=found.status,
         reply=found.reply,
         diagnostic=(found.texts[0] if found.texts else "")[:DIAGNOSTIC_LIMIT] or None,
+        confidence=verdict.confidence,
     )

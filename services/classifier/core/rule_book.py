@@ -12,10 +12,14 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from services.classifier.core.patterns import NO_SETS, Pattern, PatternError, Sets, compile_pattern
 from shared.domain.bounces import BounceClass
+
+if TYPE_CHECKING:
+    from services.classifier.core.bounces import Judged
+    from services.classifier.core.own_rules import OwnRule
 
 
 class RuleError(ValueError):
@@ -29,7 +33,8 @@ class Rule:
     `text`: word patterns; `codes`: enhanced status codes; `types`: ARF feedback types (one of the three is set).
 
     temporary: the class instead when the codes say temporary. hosts: names of which one must be concerned.
-    delayed: what it finds is a delay notice, not a failure. weak: it says that the mail was refused, not why. order:
+    delayed: what it finds is a delay notice, not a failure. whole: it is asked of all that a notice says of a recipient
+    before a server's reply is read alone. weak: it says that the mail was refused, not why. order:
     place in its tier's file.
     """
 
@@ -46,6 +51,7 @@ class Rule:
     hosts: tuple[str, ...] = ()
     temporary: BounceClass | None = None
     delayed: bool = False
+    whole: bool = False
     weak: bool = False
     note: str = ""
 
@@ -136,7 +142,10 @@ class Signs:
 
 @dataclass(frozen=True, slots=True)
 class RuleBook:
-    """All rules, compiled. `version` changes with any byte of their text: `2026.11.1+1a2b3c4d`."""
+    """All rules, compiled.
+
+    delays, whole, body: those of the third tier, asked in this order (see Rule). before, after: an operator's own.
+    trace: takes each judgement, for explanations; None in service. `version` changes with any byte of their text: `2026.11.1+1a2b3c4d`."""
 
     version: str
     rules: tuple[Rule, ...]
@@ -144,7 +153,19 @@ class RuleBook:
     dsn: TextRules
     codes: Mapping[str, Rule]
     body: TextRules
+    whole: TextRules
+    delays: TextRules
     signs: Signs
+    sets: Sets
+    before: tuple[OwnRule, ...] = ()
+    after: tuple[OwnRule, ...] = ()
+    trace: list[Judged] | None = None
+
+    def list_of(self, rule: Rule) -> TextRules:
+        """The list that a rule stands in."""
+        if rule.tier == 2:
+            return self.dsn
+        return self.delays if rule.delayed else self.whole if rule.whole else self.body
 
 
 def compile_rules(texts: Mapping[str, str]) -> RuleBook:
@@ -161,8 +182,11 @@ def compile_rules(texts: Mapping[str, str]) -> RuleBook:
         feedback={kind: rule for rule in rules["arf"] for kind in rule.types},
         dsn=_text_rules("dsn", rules["dsn"], sets),
         codes={code: rule for rule in rules["dsn"] for code in rule.codes},
-        body=_text_rules("body", rules["body"], sets),
+        body=_text_rules("body", [rule for rule in rules["body"] if not (rule.whole or rule.delayed)], sets),
+        whole=_text_rules("body", [rule for rule in rules["body"] if rule.whole], sets),
+        delays=_text_rules("body", [rule for rule in rules["body"] if rule.delayed], sets),
         signs=_signs(files["body"]),
+        sets=sets,
     )
 
 
@@ -223,6 +247,7 @@ def _rule(tier: str, order: int, row: dict[str, Any]) -> Rule:
         order=order,
         temporary=temporary,
         delayed=bool(row.get("delayed", False)),
+        whole=bool(row.get("whole", False)),
         weak=bool(row.get("weak", False)),
         note=row.get("note", ""),
         **lists,
@@ -242,6 +267,7 @@ _KEYS = frozenset(
         "hosts",
         "temporary",
         "delayed",
+        "whole",
         "weak",
         "note",
     )

@@ -12,7 +12,7 @@ from typing import Any
 from services.classifier.core.bounces import evidence, judge
 from services.classifier.core.reports import Outcome
 from services.classifier.core.rule_book import RuleBook
-from shared.domain.bounces import BounceClass, MailKind, RecipientFinding
+from shared.domain.bounces import BounceClass, Confidence, MailKind, RecipientFinding
 from shared.mail.dsn import address_of
 from shared.mail.mime import Caps, Part
 
@@ -38,7 +38,14 @@ def _complaint(event: dict[str, Any], rules: RuleBook) -> Outcome:
     if rule is None or rule.bounce_class is BounceClass.NONE:
         return Outcome(1, MailKind.OTHER_REPORT, (), (_ids(event),), feedback)
     found = tuple(
-        RecipientFinding(address_of(str(one.get("emailAddress", ""))), rule.bounce_class, 1, rule.id, rule.reason)
+        RecipientFinding(
+            address_of(str(one.get("emailAddress", ""))),
+            rule.bounce_class,
+            1,
+            rule.id,
+            rule.reason,
+            confidence=Confidence.HIGH,
+        )
         for one in _recipients(event, "complaint", "complainedRecipients")
     )
     return Outcome(1, MailKind.COMPLAINT, found, (_ids(event),), feedback)
@@ -57,6 +64,7 @@ def _bounced(one: dict[str, Any], rules: RuleBook) -> RecipientFinding:
         status=found.status,
         reply=found.reply,
         diagnostic=found.texts[0] if found.texts else None,
+        confidence=verdict.confidence,
     )
 
 

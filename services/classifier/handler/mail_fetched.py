@@ -6,6 +6,8 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
+from services.classifier.core.own_rules import Source
+from services.classifier.handler.own_rules import OwnRulesWatch
 from services.classifier.handler.watched import WatchedClassifier
 from shared.contracts.events import MailClassified, MailFetched
 from shared.contracts.naming import mail_message_id
@@ -35,10 +37,26 @@ class MailFetchedHandler:
         self._sealer = sealer
         self._classifier = classifier
         self._rule_set = rule_set
+        self._own: OwnRulesWatch | None = None
+
+    def follow(self, rules_file: str | None) -> None:
+        """From now on operators' own rules count too: those of a file (None: no file), then those of the database.
+
+        Raises SystemExit if they can't be used: mails are not to be read without rules that somebody counts on.
+        """
+        self._own = OwnRulesWatch(self._use, rules_file)
+        with self._database.transaction() as connection:
+            self._own.refresh(connection, strict=True)
+
+    def _use(self, own: tuple[Source, ...], version: str) -> None:
+        self._classifier.use(own)
+        self._rule_set = version
 
     def read(self, messages: Sequence[Received[MailFetched]]) -> Facts:
         """Loads, opens and classifies; no transaction is open while mails are read."""
         with self._database.transaction() as connection:
+            if self._own is not None:
+                self._own.refresh(connection)
             rows = fetched_mail.raws(connection, [message.body.mail_id for message in messages])
         waiting = [row for row in rows if row.stage is Stage.FETCHED]
         findings: dict[int, MailFinding] = {}

@@ -20,6 +20,7 @@ from multiprocessing.context import SpawnContext
 from multiprocessing.util import Finalize
 from typing import Any, Self
 
+from services.classifier.core.own_rules import Source
 from shared.domain.bounces import BounceClass, MailFinding, MailKind
 
 Classify = Callable[[bytes], MailFinding]
@@ -30,12 +31,14 @@ BATCH_BYTES = 2_000_000
 START_SECONDS = 30.0
 
 
-def shipped_classifier() -> tuple[Classify, str]:
-    """What a child runs by default: the shipped rules, compiled in the child, and their version."""
+def shipped_classifier(own: tuple[Source, ...] = ()) -> tuple[Classify, str]:
+    """What a child runs by default: the shipped rules with an operator's around them, and the version of both."""
+    from services.classifier.core.own_rules import with_own
     from services.classifier.core.reading import classify
+    from services.classifier.handler.own_rules import own_rules
     from services.classifier.settings import shipped_rules
 
-    rules = shipped_rules()
+    rules = with_own(shipped_rules(), own_rules(own))
     return (lambda raw: classify(raw, rules)), rules.version
 
 
@@ -59,6 +62,7 @@ class WatchedClassifier:
         self._children: list[_Child] = []
         self._lock = threading.Lock()
         self._closed = False
+        self._own: tuple[Source, ...] = ()
         # Before multiprocessing joins its children at exit: these ignore its SIGTERM, and leave when their pipe closes.
         Finalize(self, _end_all, args=(self._children,), exitpriority=10)
 
@@ -85,6 +89,11 @@ class WatchedClassifier:
                 self._collect(run)
             return run.findings()
 
+    def use(self, own: tuple[Source, ...]) -> None:
+        """From the next mail on, the operator's rules in `own`, which the caller has checked."""
+        with self._lock:
+            self._own = own
+
     def close(self) -> None:
         """Ends the children. What is under way in another thread is finished first. May be called twice."""
         with self._lock:
@@ -93,9 +102,10 @@ class WatchedClassifier:
 
     def _fill(self, run: _Run) -> None:
         while len(self._children) < min(self._processes, max(1, run.pending())):
-            self._children.append(_Child(self._context, self._factory, self._limit))
+            self._children.append(_Child(self._context, self._factory, self._limit, self._own))
         for child in self._children:
             if child.idle and run.pending():
+                child.use(self._own)
                 batch = run.take(len(self._children))
                 child.send(batch, [run.raws[place] for place in batch])
 
@@ -180,22 +190,30 @@ class _Child:
     how many mails of the batch are done, and since when it is at the next.
     """
 
-    def __init__(self, context: SpawnContext, factory: str, limit: float) -> None:
+    def __init__(self, context: SpawnContext, factory: str, limit: float, own: tuple[Source, ...]) -> None:
         self.pipe, theirs = context.Pipe()
         self._progress = context.RawArray("d", 2)
         self._process = context.Process(
-            target=_serve, args=(theirs, self._progress, factory, limit), name="classify", daemon=True
+            target=_serve, args=(theirs, self._progress, factory, limit, own), name="classify", daemon=True
         )
         self._begun = time.monotonic()
         self._process.start()
         theirs.close()
         self.started = False
         self.version = ""
+        self._own = own
         self._batch: list[int] = []
 
     @property
     def idle(self) -> bool:
         return self.started and not self._batch
+
+    def use(self, own: tuple[Source, ...]) -> None:
+        """Has the child compile other rules, if it has not got these. It answers with their version."""
+        if own != self._own:
+            self._own = own
+            with suppress(OSError):  # dead already: `receive` sees the pipe's end
+                self.pipe.send(own)
 
     def send(self, places: list[int], raws: list[bytes]) -> None:
         self._batch = places
@@ -249,8 +267,8 @@ def _end_all(children: list[_Child]) -> None:
     children.clear()
 
 
-def _serve(pipe: Connection, progress: Any, factory: str, limit: float) -> None:
-    """The child: reads batches until the pipe closes, which it also does when the parent dies.
+def _serve(pipe: Connection, progress: Any, factory: str, limit: float, own: tuple[Source, ...]) -> None:
+    """The child: reads batches (lists) and rules (tuples) until the pipe closes, which it also does when the parent dies.
 
     Signals are the parent's business: a Ctrl-C reaches the whole group, and the batch under way is to be finished.
     The alarm is for a parent that died: the kernel then ends a child that hangs in a mail, with nobody left to kill it.
@@ -259,11 +277,16 @@ def _serve(pipe: Connection, progress: Any, factory: str, limit: float) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     module, _, name = factory.partition(":")
-    classify, version = getattr(import_module(module), name)()
+    make = getattr(import_module(module), name)
+    classify, version = make(own)
     try:
         pipe.send(version)
         while True:
             raws = pipe.recv()
+            if isinstance(raws, tuple):
+                classify, version = make(raws)
+                pipe.send(version)
+                continue
             found = []
             for done, raw in enumerate(raws):
                 progress[0], progress[1] = done, time.monotonic()

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import typer
 
-from services.console.cli import finding_out, lists_of_things, looking, mailbox_commands, secret_files, setting_up
+from services.console.cli import (
+    backup_commands,
+    finding_out,
+    key_commands,
+    lists_of_things,
+    looking,
+    mailbox_commands,
+    secret_files,
+    setting_up,
+)
 
 app = typer.Typer(no_args_is_help=True, help="Operator's commands.", pretty_exceptions_show_locals=False)
 app.command("migrate")(setting_up.migrate)
 app.command("apply")(setting_up.apply)
+app.command("backup")(backup_commands.take)
+app.command("restore")(backup_commands.restore)
 app.command("status")(looking.status)
 app.command("why")(finding_out.why)
 app.command("poll")(mailbox_commands.poll)
@@ -22,12 +33,17 @@ def _group(name: str, summary: str) -> typer.Typer:
 
 _mailbox = _group("mailbox", "One mailbox: check it, pause it, try it without effects.")
 _mailbox.command("check")(mailbox_commands.mailbox_check)
+_mailbox.command("start")(mailbox_commands.start)
 _mailbox.command("pause")(mailbox_commands.pause)
 _mailbox.command("resume")(mailbox_commands.resume)
 _mailbox.command("dry-run")(mailbox_commands.dry_run)
 
 _group("tokens", "Cached access tokens.").command("reset")(mailbox_commands.tokens_reset)
-_group("keys", "API keys.").command("list")(setting_up.keys_list)
+_keys = _group("keys", "API keys and their secrets; the sealing keys that they are stored under.")
+_keys.command("list")(key_commands.keys_list)
+_keys.command("rotate-secret")(key_commands.rotate_secret)
+_keys.command("rotate")(key_commands.rotate)
+_keys.command("verify")(key_commands.verify)
 
 _bounces = _group("bounces", "The bounce log.")
 _bounces.command("unmatched")(finding_out.unmatched)

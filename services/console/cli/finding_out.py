@@ -10,7 +10,7 @@ import typer
 from services.console.cli import screen
 from services.console.cli.mailbox_commands import say_unpublished
 from services.console.cli.opening import REFUSED, opened_database, opened_units
-from services.console.cli.setting_up import Json
+from services.console.cli.screen import Json
 from services.console.core.durations import counted, moment
 from services.console.core.story import UNMATCHED, answer, tell
 from services.console.handler.reopening import reclassify

@@ -11,7 +11,7 @@ import typer
 
 from services.console.cli import screen
 from services.console.cli.opening import FAULT_FOUND, REFUSED, opened_broker, opened_database
-from services.console.cli.setting_up import Json
+from services.console.cli.screen import Json
 from services.console.core.documents import check_address
 from services.console.core.durations import counted, moment
 from shared.domain.errors import ApiConnectError

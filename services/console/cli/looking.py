@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 import typer
 
 from services.console.cli import screen
-from services.console.cli.opening import FAULT_FOUND, opened_broker, opened_database
-from services.console.cli.setting_up import Json
+from services.console.cli.opening import FAULT_FOUND, opened_broker_if_set, opened_database
+from services.console.cli.screen import Json
 from services.console.core.durations import counted, relative, span
 from services.console.core.reasons import PIPELINE, alive
+from services.console.handler.places import PlaceSeen, look
 from services.console.handler.status import Status, read_status
+from shared.settings import PlaceSettings
 from shared.storage.overview import MailboxLine
 
 
 def status(as_json: Json = False) -> None:
     """Where everything stands, and why something does not go on. Exit code 1 if anything is at fault."""
-    with opened_database() as database, opened_broker() as broker:
-        found = read_status(database, broker.depths)
+    with opened_database() as database, opened_broker_if_set() as broker:
+        found = read_status(database, broker.depths if broker else None)
     if as_json:
-        screen.as_json(as_document(found))
+        screen.as_json(as_document(found) | {"places": look(PlaceSettings.read().places)})
     else:
         show(found)
+        _places(look(PlaceSettings.read().places))
     if found.faulty:
         raise typer.Exit(FAULT_FOUND)
 
 
-def as_document(found: Status) -> Mapping[str, object]:
+def as_document(found: Status) -> dict[str, object]:
     """The status as scripts read it."""
     boxes = [
         {name: getattr(box, name) for name in MailboxLine.__slots__} | {"state": state(box)} for box in found.mailboxes
@@ -40,6 +43,7 @@ def as_document(found: Status) -> Mapping[str, object]:
         "mailboxes": boxes,
         "keys": found.keys,
         "queues": found.depths,
+        "broker": found.broker,
         "dead_letters": found.dead_letters,
         "totals": found.totals,
     }
@@ -97,10 +101,18 @@ def _mailbox(box: MailboxLine, found: Status) -> tuple[object, ...]:
     )  # fmt: skip
 
 
+def _places(seen: Sequence[PlaceSeen]) -> None:
+    if seen:
+        screen.heading("Places")
+        rows = [(one.name, "up" if one.up else "not running", one.url if one.up else "", one.note) for one in seen]
+        screen.table(("page", "state", "where", ""), rows)
+
+
 def _queues(found: Status) -> None:
     screen.heading("Queues")
     if found.depths is None:
-        screen.say("unknown: RabbitMQ does not answer")
+        why = "RabbitMQ does not answer" if found.broker == "does not answer" else "APICONNECT_RABBITMQ_URL is not set"
+        screen.say(f"{'unknown' if found.broker == 'does not answer' else found.broker}: {why}")
     else:
         waiting = [(queue, depth) for queue, depth in sorted(found.depths.items()) if depth]
         if waiting:

@@ -7,18 +7,16 @@ from typing import Annotated, Literal
 import typer
 
 from services.console.cli import screen
-from services.console.cli.opening import FAULT_FOUND, REFUSED, opened_database, opened_units, sealer
-from services.console.cli.setting_up import Json
+from services.console.cli.opening import FAULT_FOUND, REFUSED, opened_database, opened_units, providers, sealer
+from services.console.cli.screen import Json
 from services.console.core.durations import counted, moment
 from services.console.handler import polling
 from services.console.handler.mailbox_check import Checked, check
 from services.console.handler.status import read_status
 from shared.domain.mailboxes import normalize_address
 from shared.messaging.unit import UnitFactory
-from shared.providers.catalogue import catalogue
-from shared.providers.http import Transport
-from shared.settings import ProviderSettings, instance_name
-from shared.storage import mailbox_orders
+from shared.settings import instance_name
+from shared.storage import mailbox_orders, overview
 from shared.storage.database import Database
 from shared.storage.mailbox_orders import Changed
 
@@ -38,22 +36,61 @@ def mailbox_check(
     Changes no mail. Exit code 1 if a step failed.
     """
     address = _address(email, every=every)
-    settings = ProviderSettings.read()
-    transport = Transport(
-        ca_file=settings.provider_ca_file,
-        connect_timeout=settings.provider_connect_timeout,
-        read_timeout=settings.provider_read_timeout,
-    )
     with opened_database() as database:
         links = _links(database, address, provider)
-        ring = sealer()
-        results = [check(database, ring, catalogue(transport), link, holder=instance_name()) for link in links]
+        ring, known = sealer(), providers()
+        results = [check(database, ring, known, link, holder=instance_name()) for link in links]
     if as_json:
         screen.as_json({"mailboxes": results})
     else:
         for result in results:
-            _show_check(result)
+            show_check(result)
     if any(result.faulty for result in results):
+        raise typer.Exit(FAULT_FOUND)
+
+
+def start(
+    email: Email,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Log only: no effects, no mail is removed.")] = False,
+    only_new: Annotated[bool, typer.Option("--only-new", help="Only mail that is received from now on.")] = False,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Even if the mailbox does not answer; it is not tried.")
+    ] = False,
+    provider: ProviderName = None,
+    as_json: Json = False,
+) -> None:
+    """Tries a mailbox and, if it answers, activates its bounce servers and polls it at once. Ends a pause.
+
+    Exit code 1 if the check failed; then nothing is started.
+    """
+    with opened_database() as database:
+        links = _links(database, normalize_address(email), provider)
+        ring, known = (sealer(), providers()) if not anyway else (None, {})
+        checks = [check(database, ring, known, link, holder=instance_name()) for link in links] if ring else []
+        good = [link for n, link in enumerate(links) if anyway or checks[n].connection == "connected"]
+        with database.transaction() as connection:
+            started = {
+                link.mailbox_id: mailbox_orders.start(connection, link.mailbox_id, dry_run=dry_run, only_new=only_new)
+                for link in good
+            }
+            boxes = {box.mailbox_id: box for box in overview.mailboxes(connection, normalize_address(email))}
+    if as_json:
+        screen.as_json(
+            {
+                "started": [{"mailbox": link, "bounce_servers": started[link.mailbox_id]} for link in good],
+                "checks": checks,
+            }
+        )
+    else:
+        for result in checks:
+            if result.connection != "connected":
+                show_check(result)
+        for link in good:
+            mode = "in dry run" if boxes[link.mailbox_id].dry_run_servers else "with effects"
+            names = ", ".join(started[link.mailbox_id]) or "no bounce server looks into it"
+            since = ", only mail from now on" if only_new else ""
+            screen.say(f"{_name(link)}: started {mode}{since} ({names}); it is due now.", mark="ok")
+    if len(good) < len(links):
         raise typer.Exit(FAULT_FOUND)
 
 
@@ -196,7 +233,7 @@ def _followed(database: Database, ordered: polling.Ordered, wait: float, *, quie
     return events
 
 
-def _show_check(result: Checked) -> None:
+def show_check(result: Checked) -> None:
     title = f"{result.email} ({result.provider}, {result.owner or 'system'}, key {result.key}): {result.connection}"
     screen.say(title, mark="ok" if result.connection == "connected" else "fault" if result.faulty else "warning")
     for step in result.steps:
@@ -209,3 +246,5 @@ def _show_check(result: Checked) -> None:
                 screen.say(f"see:  {step.diagnosis.link}", indent=12)
     if result.note:
         screen.say(result.note, mark="note", indent=2)
+    if result.activated:
+        screen.say(f"Active from now on: {', '.join(result.activated)}.", mark="ok", indent=2)

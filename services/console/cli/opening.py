@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 
 import typer
 
 from services.console.cli.screen import complain
 from shared.domain.errors import ApiConnectError
+from shared.domain.mailboxes import Provider
 from shared.messaging.broker import Broker
 from shared.messaging.rabbitmq import RabbitBroker
 from shared.messaging.unit import UnitFactory
-from shared.settings import BrokerSettings, DatabaseSettings, SealingSettings
+from shared.providers.catalogue import catalogue
+from shared.providers.http import Transport
+from shared.providers.provider import ProviderRecord
+from shared.settings import BrokerSettings, DatabaseSettings, ProviderSettings, SealingSettings
 from shared.storage import migrator
 from shared.storage.database import Database
 from shared.storage.sealing import Sealer
@@ -26,7 +30,7 @@ _PATIENCE = 3.0
 
 
 @contextmanager
-def opened_database(*, migrated: bool = True) -> Iterator[Database]:
+def opened_database(*, migrated: bool = True, connections: int = 2) -> Iterator[Database]:
     """The database. migrated: refuses one that lacks a migration, rather than fail at some statement."""
     settings = DatabaseSettings.read()
     # What the pool would log about a database that is down is said below, once.
@@ -34,7 +38,10 @@ def opened_database(*, migrated: bool = True) -> Iterator[Database]:
     with (
         telling(),
         Database(
-            settings.database_url.get_secret_value(), max_connections=2, name="console", patience_seconds=_PATIENCE
+            settings.database_url.get_secret_value(),
+            max_connections=connections,
+            name="console",
+            patience_seconds=_PATIENCE,
         ) as database,
     ):
         if migrated:
@@ -44,6 +51,16 @@ def opened_database(*, migrated: bool = True) -> Iterator[Database]:
                 complain(f"The database lacks {', '.join(missing)}: run apiconnect migrate first.")
                 raise typer.Exit(FAULT_FOUND)
         yield database
+
+
+@contextmanager
+def opened_broker_if_set() -> Iterator[Broker | None]:
+    """The broker, for a command that can do without; None where the settings name none."""
+    if not BrokerSettings.is_set("rabbitmq_url"):
+        yield None
+        return
+    with opened_broker() as broker:
+        yield broker
 
 
 @contextmanager
@@ -67,6 +84,18 @@ def opened_units() -> Iterator[UnitFactory]:
         database = stack.enter_context(opened_database())
         broker = stack.enter_context(opened_broker())
         yield UnitFactory(database, broker.publisher())
+
+
+def providers() -> Mapping[Provider, ProviderRecord]:
+    """The real providers, reached as the settings say."""
+    settings = ProviderSettings.read()
+    return catalogue(
+        Transport(
+            ca_file=settings.provider_ca_file,
+            connect_timeout=settings.provider_connect_timeout,
+            read_timeout=settings.provider_read_timeout,
+        )
+    )
 
 
 def sealer() -> Sealer:

@@ -6,7 +6,7 @@ import dataclasses
 import json
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import typer
@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+Json = Annotated[bool, typer.Option("--json", help="For scripts: one JSON document.")]
 MARKS = {"fault": "[bold red]✗[/]", "warning": "[yellow]![/]", "note": "[cyan]·[/]", "ok": "[green]✓[/]"}
 
 

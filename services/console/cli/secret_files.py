@@ -16,11 +16,13 @@ from services.console.handler.secret_files import Addresses
 
 Folder = Annotated[Path, typer.Argument(help="Where they are kept; each service's lie in a folder of its name.")]
 
+_WHERE = Addresses()
+
 
 def init(
     folder: Folder,
-    database: Annotated[str, typer.Option(help="host:port of PostgreSQL")] = Addresses.database,
-    broker: Annotated[str, typer.Option(help="host:port of RabbitMQ")] = Addresses.broker,
+    database: Annotated[str, typer.Option(help="host:port of PostgreSQL")] = _WHERE.database,
+    broker: Annotated[str, typer.Option(help="host:port of RabbitMQ")] = _WHERE.broker,
     brought: Annotated[
         Path | None, typer.Option("--brought", help="Folder with what you bring: addresses, CAs, sealing keys.")
     ] = None,

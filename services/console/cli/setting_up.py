@@ -1,4 +1,4 @@
-"""`migrate`, `apply` and `keys list`."""
+"""`migrate` and `apply`."""
 
 from __future__ import annotations
 
@@ -8,14 +8,18 @@ from typing import Annotated
 import typer
 
 from services.console.cli import screen
-from services.console.cli.opening import REFUSED, opened_database, sealer
+from services.console.cli.mailbox_commands import show_check
+from services.console.cli.opening import FAULT_FOUND, REFUSED, opened_database, providers, sealer
+from services.console.cli.screen import Json
+from services.console.core.durations import counted
 from services.console.core.faults import DocumentRefused
 from services.console.core.planning import Change
 from services.console.handler.apply import ApplyResult, apply_document
+from services.console.handler.check_on_save import Saved, check_saved, mailboxes_of
+from shared.settings import instance_name
 from shared.storage import migrator, overview
-from shared.storage.provisioning import keys
+from shared.storage.database import Database
 
-Json = Annotated[bool, typer.Option("--json", help="For scripts: one JSON document.")]
 _SIGNS = {"create": "+", "update": "~", "remove": "-", "unchanged": " "}
 
 
@@ -39,10 +43,15 @@ def apply(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change; write nothing.")] = False,
     prune: Annotated[bool, typer.Option("--prune", help="Remove what the file's sections name no more.")] = False,
     show_all: Annotated[bool, typer.Option("--all", help="Show also what stays as it is.")] = False,
+    check: Annotated[bool, typer.Option("--check/--no-check", help="Try new and changed mailboxes afterwards.")] = True,
     as_json: Json = False,
 ) -> None:
-    """Brings settings, customers, keys, lists and bounce servers to what FILE says: all of it, or nothing."""
-    with opened_database() as database:
+    """Brings settings, customers, keys, lists and bounce servers to what FILE says: all of it, or nothing.
+
+    Then tries each mailbox that is new or changed: a new bounce server whose mailbox is refused is inactive until
+    apiconnect mailbox check passes. Exit code 1 if a check failed; what FILE says is stored all the same.
+    """
+    with opened_database(connections=8) as database:
         with database.transaction() as connection:
             now = overview.now(connection)
         try:
@@ -50,31 +59,53 @@ def apply(
         except DocumentRefused as error:
             _refuse(error, as_json=as_json)
             raise typer.Exit(REFUSED) from None
+        if not as_json:
+            _show(result, show_all=show_all)
+        saved = _checks(database, result, quiet=as_json) if check and not dry_run else []
     if as_json:
         shown = [change for change in result.changes if show_all or change.verb != "unchanged"]
-        screen.as_json({"dry_run": dry_run, "changed": result.anything, "changes": shown, "notes": result.notes})
-    else:
-        _show(result, show_all=show_all)
+        screen.as_json(
+            {
+                "dry_run": dry_run,
+                "changed": result.anything,
+                "changes": shown,
+                "notes": result.notes,
+                "checks": saved,
+            }
+        )
+    if any(one.faulty for one in saved):
+        raise typer.Exit(FAULT_FOUND)
 
 
-def keys_list(as_json: Json = False) -> None:
-    """Every key: whose it is, who uses it, what it may do, and what is wrong with it. Secrets are never shown."""
-    with opened_database() as database, database.transaction() as connection:
-        lines = keys.lines(connection)
-    if as_json:
-        screen.as_json({"keys": lines})
+def _checks(database: Database, result: ApplyResult, *, quiet: bool) -> list[Saved]:
+    links = mailboxes_of(database, result.touched)
+    if not links:
+        return []
+    if not quiet:
+        screen.say(f"Trying {counted(len(links), 'mailbox', 'mailboxes')} …", mark="note")
+    saved = []
+    for one in check_saved(database, sealer(), providers(), links, result.touched.created, holder=instance_name()):
+        saved.append(one)
+        if not quiet:
+            _show_saved(one, f"{len(saved)}/{len(links)}")
+    return saved
+
+
+def _show_saved(one: Saved, position: str) -> None:
+    if one.checked is None:
+        screen.say(f"{position} {one.email} could not be tried: {one.fault}", mark="fault")
         return
-    screen.table(
-        ("key", "owner", "provider", "identity", "secret until", "used by", "may", "state"),
-        [
-            (
-                key.name, key.customer or "system", key.provider, key.identity, key.secret_expires_on,
-                ", ".join(key.used_by) or "nobody", "; ".join(key.capabilities) or "not checked yet",
-                f"refused: {key.failure.get('cause', '')}" if key.failure else "ok",
-            )
-            for key in lines
-        ],
-    )  # fmt: skip
+    if one.checked.connection == "connected":
+        note = f" {one.checked.note}" if one.checked.note else ""
+        screen.say(f"{position} {one.email} ({one.provider}) is connected.{note}", mark="ok")
+    else:
+        show_check(one.checked)
+    if one.deactivated:
+        names = ", ".join(one.deactivated)
+        fix = f"once it is repaired, apiconnect mailbox check {one.email} activates it"
+        screen.say(f"Inactive because of this: {names}; {fix}.", mark="warning", indent=2)
+    if one.checked.connection == "unknown":
+        screen.say("The bounce server is active all the same; its polls try again.", mark="note", indent=2)
 
 
 def _refuse(error: DocumentRefused, *, as_json: bool) -> None:

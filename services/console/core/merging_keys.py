@@ -116,9 +116,8 @@ def _sealed_under(scene: Scene, path: Path, record: KeyRecord, secret: str) -> K
             scene.fault((*path, name), "is missing", "copy it from the app's Overview page")
         if missing:
             return None
-        scene.wanted.secrets[record.uid] = secret
         credential = scene.outside.fingerprint("microsoft", record.tenant_id, record.client_id, secret)
-        return replace(record, credential=credential)
+        return _brought(scene, (*path, "client_secret"), record, secret, credential)
     try:
         account = read_service_account(secret)
     except ValueError as error:
@@ -140,10 +139,24 @@ def _google(scene: Scene, path: Path, record: KeyRecord, account: ServiceAccount
             "remove it, or give that account's file",
         )
         return None
-    scene.wanted.secrets[record.uid] = account.pem
     credential = scene.outside.fingerprint("google", email, account.pem)
+    finished = _brought(scene, (*path, "private_key"), record, account.pem, credential)
+    if finished is None or finished.credential != credential:
+        return finished
     key_id = account.key_id or (record.private_key_id if credential == record.credential else "")
-    return replace(record, service_account_email=email, private_key_id=key_id, credential=credential)
+    return replace(finished, service_account_email=email, private_key_id=key_id)
+
+
+def _brought(scene: Scene, path: Path, record: KeyRecord, secret: str, credential: str) -> KeyRecord | None:
+    """The record with the secret that the document brings, unless `keys rotate-secret` has the key on its way already."""
+    if credential == record.next_credential:
+        return record  # it waits beside the one in use, and takes its place once it has worked
+    if credential == record.previous_credential:
+        fix = "put the new secret there; to go back to this one, use apiconnect keys rotate-secret"
+        scene.fault(path, "holds the secret that was replaced by keys rotate-secret", fix)
+        return None
+    scene.wanted.secrets[record.uid] = secret
+    return replace(record, credential=credential)
 
 
 def _names_once(scene: Scene) -> None:

@@ -21,7 +21,7 @@ SECTIONS: Mapping[str, str] = {
     "campaigns": "campaign",
     "bounce_servers": "bounce server",
 }
-_HIDDEN = frozenset({"uid", "credential", "private_key_id"})
+_HIDDEN = frozenset({"uid", "credential", "private_key_id", "next_credential", "previous_credential"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,12 @@ from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
 from services.console.core.durations import span
+from shared.domain.api_keys import warned_at
 
 Level = Literal["fault", "warning", "note"]
 
 # A beat comes every few seconds; after this long without one a process is gone, not slow.
 ABSENT_AFTER = timedelta(minutes=2)
-SECRET_WARNING = timedelta(days=30)
 OLD_OUTBOX = timedelta(minutes=5)
 PIPELINE = ("scheduler", "token_refresher", "fetcher", "classifier", "actions")
 _MISSING = {
@@ -37,7 +37,10 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class MailboxFacts:
-    """What decides whether a mailbox works. `failure`: code, cause, fix of its key, token or connection."""
+    """What decides whether a mailbox works. `failure`: code, cause, fix of its key, token or connection.
+
+    waiting_servers: names of servers that are inactive until a check of the mailbox passes.
+    """
 
     email: str
     provider: str
@@ -47,6 +50,7 @@ class MailboxFacts:
     failure: Mapping[str, Any] | None
     throttled_until: datetime | None
     waiting_disposals: int = 0
+    waiting_servers: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,8 @@ class KeyFacts:
     owner: str | None
     secret_expires_on: date | None
     failure: Mapping[str, Any] | None
+    new_secret_waits: bool = False
+    new_secret_failure: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,13 +140,13 @@ def _nothing_to_do(facts: Facts) -> list[Reason]:
                 "note", "no_mailbox", "Nothing to do: there is no bounce server yet.", "Add one with apiconnect apply."
             )
         ]
-    if not any(box.active_servers for box in boxes):
+    if not any(box.active_servers or box.waiting_servers for box in boxes):
         return [
             Reason(
                 "fault", "no_active_server", "Nothing to do: no bounce server is active.", "Set one to status: active."
             )
         ]
-    if all(box.paused for box in boxes if box.active_servers):
+    if any(box.active_servers for box in boxes) and all(box.paused for box in boxes if box.active_servers):
         fix = "Go on with apiconnect mailbox resume EMAIL."
         return [Reason("fault", "all_paused", "Nothing to do: every mailbox is paused.", fix)]
     return []
@@ -153,23 +159,42 @@ def _keys(facts: Facts) -> list[Reason]:
         if key.failure:
             text = f"Key {key.name} ({owner}) is refused: {_cause(key.failure)}"
             found.append(Reason("fault", "key_refused", text, str(key.failure.get("fix", ""))))
-        if key.secret_expires_on is not None:
-            left = key.secret_expires_on - facts.now.date()
-            if left < timedelta():
-                text = f"The secret of key {key.name} ({owner}) expired on {key.secret_expires_on}."
-                found.append(Reason("fault", "secret_expired", text, "Make a new one and apply it."))
-            elif left < SECRET_WARNING:
-                text = (
-                    f"The secret of key {key.name} ({owner}) expires on {key.secret_expires_on}, in {left.days} days."
-                )
-                found.append(Reason("warning", "secret_expires", text, "Make a new one and apply it before that day."))
+        if key.new_secret_failure:
+            text = f"The new secret of key {key.name} ({owner}) is refused: {_cause(key.new_secret_failure)}"
+            going = "" if key.failure else " The old one goes on."
+            fix = f"{key.new_secret_failure.get('fix', '')} Then: apiconnect keys rotate-secret."
+            found.append(Reason("fault", "new_secret_refused", text + going, fix))
+        elif key.new_secret_waits:
+            text = f"A new secret of key {key.name} ({owner}) waits until it has worked; the old one goes on."
+            found.append(Reason("note", "new_secret_waits", text))
+        found += _expiring(key, facts.now.date())
     return found
+
+
+def _expiring(key: KeyFacts, today: date) -> list[Reason]:
+    """30, 14 and 7 days before a secret ends (A015)."""
+    expires_on, warned = key.secret_expires_on, warned_at(key.secret_expires_on, today)
+    if expires_on is None or warned is None:
+        return []
+    name, left = f"key {key.name} ({key.owner or 'system'})", (expires_on - today).days
+    if left < 0:
+        text = f"The secret of {name} expired on {expires_on}."
+        return [Reason("fault", "secret_expired", text, "Make a new one: apiconnect keys rotate-secret.")]
+    when = "today" if left == 0 else "tomorrow" if left == 1 else f"in {left} days"
+    text = f"The secret of {name} expires on {expires_on}, {when}."
+    words = {30: "Make a new one in time", 14: "Make a new one soon", 7: "Make a new one now"}
+    return [Reason("warning", "secret_expires", text, f"{words[warned.days]}: apiconnect keys rotate-secret.")]
 
 
 def _mailboxes(facts: Facts) -> list[Reason]:
     found = []
     refused = {(key.provider, str(key.failure.get("code"))) for key in facts.keys if key.failure}
     for box in facts.mailboxes:
+        if box.waiting_servers:
+            verb = "are" if len(box.waiting_servers) > 1 else "is"
+            text = f"{', '.join(box.waiting_servers)} ({box.email}) {verb} inactive until a check passes: {_cause(box.failure or {})}"
+            fix = f"{(box.failure or {}).get('fix', '')} Then: apiconnect mailbox check {box.email}".strip()
+            found.append(Reason("fault", "waits_for_check", text, fix))
         if not box.active_servers:
             continue
         if box.paused:

@@ -46,7 +46,7 @@ DISPOSALS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One fact. `kind` is stable for scripts: sent, received, fetched, classified, logged, effect, disposed, changed, blacklisted."""
+    """One fact. `kind` is stable for scripts: sent, received, listed, fetched, classified, served, logged, effect, disposed, changed, blacklisted."""
 
     at: datetime
     kind: str
@@ -136,7 +136,11 @@ def _report(fact: Any) -> Iterable[Line]:
         yield Line(fact.received_at, "received", f"{name} arrived in {fact.mailbox} ({fact.provider}, {fact.folder})")
     if fact.fetched_at is not None:
         cut = ", cut at the size limit" if fact.truncated else ""
-        yield Line(fact.fetched_at, "fetched", f"{name} fetched from {fact.mailbox}{cut}")
+        yield Line(
+            fact.listed_at, "listed", f"{name} listed in {fact.mailbox}{_later(fact.listed_at, fact.received_at)}"
+        )
+        after = _later(fact.fetched_at, fact.listed_at)
+        yield Line(fact.fetched_at, "fetched", f"{name} fetched from {fact.mailbox}{cut}{after}")
     elif fact.stage == "gone":
         yield Line(
             fact.listed_at, "gone", f"{name} was taken out of {fact.mailbox} by somebody else before it was read"
@@ -145,8 +149,12 @@ def _report(fact: Any) -> Iterable[Line]:
         yield Line(fact.listed_at, "listed", f"{name} listed in {fact.mailbox}, waits to be fetched")
     if fact.classified_at is not None:
         by = f" by rule {fact.rule} (tier {fact.tier}, rules {fact.rule_set})" if fact.rule else ""
-        yield Line(fact.classified_at, "classified", f"{name} classified as {_class(fact.bounce_class, fact.kind)}{by}")
+        after = _later(fact.classified_at, fact.fetched_at)
+        text = f"{name} classified as {_class(fact.bounce_class, fact.kind)}{by}{after}"
+        yield Line(fact.classified_at, "classified", text)
     if fact.served_at is not None:
+        after = _later(fact.served_at, fact.classified_at)
+        yield Line(fact.served_at, "served", f"{name} served: what follows from it is committed{after}")
         yield from _disposal(fact, name)
 
 
@@ -155,13 +163,21 @@ def _disposal(fact: Any, name: str) -> Iterable[Line]:
     if fact.disposal == "move":
         done = f"moved to {fact.move_to}"
     if fact.disposed_at is not None:
-        yield Line(fact.disposed_at, "disposed", f"{name} {done} in {fact.mailbox}")
+        after = _later(fact.disposed_at, fact.served_at)
+        yield Line(fact.disposed_at, "disposed", f"{name} {done} in {fact.mailbox}{after}")
     elif fact.disposal_due:
         yield Line(fact.served_at, "disposal_due", f"{name} is to be {done} at the next poll of {fact.mailbox}")
     elif fact.disposal_note:
         yield Line(fact.served_at, "left", f"{name} stays in {fact.mailbox}: {fact.disposal_note}")
     elif fact.disposal in (None, "leave"):
         yield Line(fact.served_at, "left", f"{name} {DISPOSALS['leave']}")
+
+
+def _later(at: datetime, before: datetime | None) -> str:
+    """How long a stage took; nothing where a clock that is not ours says that it took less than none."""
+    if before is None or at < before:
+        return ""
+    return f", {(at - before).total_seconds():.1f} s later"
 
 
 def _class(bounce_class: str | None, kind: str | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from os import PathLike
 from pathlib import Path as FilePath
@@ -26,11 +26,13 @@ from services.console.core.merging_mailings import merge_campaigns, merge_lists,
 from services.console.core.merging_servers import merge_bounce_servers
 from services.console.core.planning import SECTIONS, Change, Plan
 from services.console.core.reading import Document, read_document
+from services.console.core.touched import Touched, touched
 from services.console.core.yaml_text import parse
 from services.console.handler import references
 from services.console.handler.writing import uid_of, write
 from shared.domain.installation import Installation, Tally
 from shared.settings import secret_from_environment
+from shared.storage import sealed_values
 from shared.storage.database import Connection, Database, StatementRefused
 from shared.storage.provisioning import customers, keys, mailings, state
 from shared.storage.sealing import Sealer
@@ -38,11 +40,12 @@ from shared.storage.sealing import Sealer
 
 @dataclass(frozen=True, slots=True)
 class ApplyResult:
-    """What was changed, or would be. `notes`: what else a person should know."""
+    """What was changed, or would be. `notes`: what else a person should know. `touched`: servers whose mailboxes to try now."""
 
     changes: tuple[Change, ...]
     notes: tuple[str, ...] = ()
     dry_run: bool = False
+    touched: Touched = field(default_factory=Touched)
 
     @property
     def anything(self) -> bool:
@@ -71,10 +74,11 @@ def apply_document(
     raw, lines, file, base = _load(document, folder)
     parts = read_document(raw)
     fetched = references.fetch(parts, base, environment)
-    outside = Outside(fetched.secrets, fetched.subscribers, fetched.sent_mail, sealer.fingerprint, now)
     with _refusals_told(file), database.transaction() as connection:
         state.lock(connection)
-        current = state.read(connection)
+        current = _current(connection, sealer)
+        fingerprint = sealed_values.fingerprints(connection, sealer, keep=not dry_run)
+        outside = Outside(fetched.secrets, fetched.subscribers, fetched.sent_mail, fingerprint, now)
         wanted = _merge(Scene(parts, current, outside, Wanted()))
         faults = [*parts.faults, *fetched.faults, *wanted.faults]
         if faults:
@@ -86,7 +90,17 @@ def apply_document(
         notes: list[str] = _notes(current, wanted, plan)
         if not dry_run:
             notes += write(connection, sealer, current, wanted, plan, prune=prune)
-    return ApplyResult(tuple(plan.changes), tuple(notes), dry_run)
+    return ApplyResult(tuple(plan.changes), tuple(notes), dry_run, touched(current, wanted))
+
+
+def _current(connection: Connection, sealer: Sealer) -> Installation:
+    """What there is. A key whose stored secret does not open has none: the document's is new to it, even the same."""
+    found = state.read(connection)
+    lost = keys.unopened(connection, sealer)
+    return replace(
+        found,
+        keys={uid: replace(key, credential="") if uid in lost else key for uid, key in found.keys.items()},
+    )
 
 
 @contextmanager

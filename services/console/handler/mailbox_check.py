@@ -24,7 +24,10 @@ _CAPABILITIES = {"read": Capability.READ, "modify": Capability.MODIFY, "delete":
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """The check of one mailbox link. connection: what was stored; `unknown` means that a passing fault left it as it was."""
+    """The check of one mailbox link. connection: what was stored; `unknown` means that a passing fault left it as it was.
+
+    activated: servers that had waited for a check to pass.
+    """
 
     email: str
     provider: str
@@ -33,6 +36,7 @@ class Checked:
     connection: str
     steps: tuple[ProbeStep, ...]
     note: str
+    activated: tuple[str, ...] = ()
 
     @property
     def faulty(self) -> bool:
@@ -50,12 +54,13 @@ def check(
     with database.transaction() as connection:
         key = api_keys.load(connection, sealer, link.api_key_id)
     record = catalogue[key.provider]
-    budget = MailboxAccess(database, sealer, catalogue, holder).budget(record, key, link.email, patience=10.0)
+    access = MailboxAccess(database, sealer, catalogue, holder)
+    budget = access.budget(record, key, link.email, patience=10.0)
     tokens: dict[str, AccessToken] = {}
 
     def token_for(scopes: str) -> AccessToken:
         if scopes not in tokens:
-            tokens[scopes] = record.acquire_token(key, link.email, scopes)
+            tokens[scopes] = access.tokens.acquire(key, link.email, scopes)
         return tokens[scopes]
 
     try:
@@ -64,7 +69,8 @@ def check(
         budget.close()
     with database.transaction() as connection:
         state = _store(connection, key, link, steps)
-    return Checked(link.email, link.provider, link.owner, key.name, state, tuple(steps), _note(steps))
+        waited = mailbox_orders.activate_waiting(connection, link.mailbox_id) if state == "connected" else []
+    return Checked(link.email, link.provider, link.owner, key.name, state, tuple(steps), _note(steps), tuple(waited))
 
 
 def _store(connection: Connection, key: ApiKey, link: Changed, steps: list[ProbeStep]) -> str:

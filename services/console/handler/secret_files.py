@@ -56,8 +56,8 @@ class Handed:
 def init(folder: Path, addresses: Addresses, brought: Path | None = None) -> Handed:
     """Makes what is missing in `folder`/store and writes every service's folder. Running it again changes no secret.
 
-    brought: a folder with any of database_url, rabbitmq_url, rabbitmq_url_SERVICE, database_ca.pem, rabbitmq_ca.pem,
-    sealing_keys. Raises SecretsRefused.
+    brought: a folder with any of database_url, rabbitmq_url, rabbitmq_url_SERVICE, database_ca.pem, rabbitmq_ca.pem (both
+    else the public authorities), sealing_keys. Raises SecretsRefused.
     """
     done = Handed()
     try:
@@ -153,12 +153,15 @@ def _of_service(service: str, own: Mapping[str, str], addresses: Addresses) -> d
         "database_url": own.get("database_url", database),
         "rabbitmq_url": own.get(f"rabbitmq_url_{service}", own.get("rabbitmq_url", broker)),
     }
-    files |= {name: own[name] for name in ("database_ca.pem", "rabbitmq_ca.pem") if name in own}
+    public = Path(certifi.where()).read_text("utf-8")
+    for server in ("database", "rabbitmq"):
+        if any(name.startswith(f"{server}_url") for name in own):
+            files[f"{server}_ca.pem"] = own.get(f"{server}_ca.pem", public)
     if service in _OPENS_SEALED:
         files["sealing_keys"] = own["sealing_keys"]
     if service in _CALLS_PROVIDERS:
         # The usual authorities, and the simulator's, which may speak for the host `simulator` and for nobody else.
-        files["provider_ca.pem"] = Path(certifi.where()).read_text("utf-8") + own["simulator_ca.pem"]
+        files["provider_ca.pem"] = public + own["simulator_ca.pem"]
     return files
 
 

@@ -18,7 +18,7 @@ from shared.storage.provisioning.keys import KeyLine
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Everything that `status` shows. depths: None when the broker was not asked or does not answer."""
+    """Everything that `status` shows. depths: None when the broker was not asked or does not answer; broker says which."""
 
     now: datetime
     services: tuple[Heartbeat, ...]
@@ -27,6 +27,7 @@ class Status:
     totals: Totals
     dead_letters: Mapping[str, int]
     depths: Mapping[str, int] | None
+    broker: str
     reasons: tuple[Reason, ...]
 
     @property
@@ -51,12 +52,15 @@ def read_status(database: Database, depths: Callable[[], Mapping[str, int]] | No
         settings=settings,
         beats=_youngest(beats),
         mailboxes=[_mailbox_facts(box) for box in boxes],
-        keys=[KeyFacts(key.name, key.provider, key.customer, key.secret_expires_on, key.failure) for key in key_lines],
+        keys=[_key_facts(key) for key in key_lines],
         dead_letters=sum(parked.values()),
         outbox_age=totals.outbox_age,
         broker_down=broker_down,
     )
-    return Status(now, tuple(beats), tuple(boxes), tuple(key_lines), totals, parked, found, tuple(reasons(facts)))
+    broker = "not looked at" if depths is None else "does not answer" if broker_down else "answers"
+    return Status(
+        now, tuple(beats), tuple(boxes), tuple(key_lines), totals, parked, found, broker, tuple(reasons(facts))
+    )
 
 
 def _depths(ask: Callable[[], Mapping[str, int]] | None) -> tuple[Mapping[str, int] | None, bool]:
@@ -75,6 +79,18 @@ def _youngest(beats: list[Heartbeat]) -> dict[str, timedelta]:
     return ages
 
 
+def _key_facts(key: KeyLine) -> KeyFacts:
+    return KeyFacts(
+        name=key.name,
+        provider=key.provider,
+        owner=key.customer,
+        secret_expires_on=key.secret_expires_on,
+        failure=key.failure,
+        new_secret_waits=key.next_secret_added_at is not None,
+        new_secret_failure=key.next_secret_failure,
+    )
+
+
 def _mailbox_facts(box: MailboxLine) -> MailboxFacts:
     return MailboxFacts(
         email=box.email,
@@ -85,4 +101,5 @@ def _mailbox_facts(box: MailboxLine) -> MailboxFacts:
         failure=box.failure or box.token_failure,
         throttled_until=box.throttled_until,
         waiting_disposals=box.waiting_disposals,
+        waiting_servers=box.waiting_servers,
     )

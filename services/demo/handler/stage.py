@@ -42,6 +42,12 @@ def set_up(
     apply_document(database, sealer, _document(simulator, mails), now=now, environment=secrets.get)
 
 
+def announce(database: Database, sealer: Sealer, mails: Sequence[PlannedMail], now: datetime) -> None:
+    """More subscribers and more sent mail for customers that are there already."""
+    document = {"lists": [_list(uid, mails) for uid in _CUSTOMERS], "sent_mail": [_sent(mail) for mail in mails]}
+    apply_document(database, sealer, document, now=now)
+
+
 def plant(
     simulator: RunningSimulator, mails: Sequence[PlannedMail], now: datetime, planted: Callable[[int], None]
 ) -> dict[int, str]:

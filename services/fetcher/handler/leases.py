@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -23,6 +24,7 @@ class Lease:
     def __init__(self, mailbox_id: MailboxId, epoch: int) -> None:
         self.mailbox_id = mailbox_id
         self.epoch = epoch
+        self.taken_at = time.monotonic()
         self.lost = threading.Event()
 
     def check(self, connection: Connection) -> None:
@@ -52,6 +54,11 @@ class Leases:
             with self._lock:
                 if self._held.get(mailbox_id) is lease:
                     del self._held[mailbox_id]
+
+    def oldest_seconds(self) -> float:
+        """How long the lease that was taken first has been held; 0 if none is."""
+        with self._lock:
+            return max((time.monotonic() - lease.taken_at for lease in self._held.values()), default=0.0)
 
     def run(self, stop: threading.Event) -> None:
         """Renews until `stop` is set and nothing is held any more."""

@@ -26,7 +26,7 @@ from shared.storage.mailboxes import MailboxRecord
 from shared.storage.sealing import Sealer
 from shared.telemetry import MAILS_DISPOSED, MAILS_FETCHED, log
 
-_LIST_PAGE = 500
+_LIST_PAGE = 1_000  # the most that Graph gives; Gmail cuts it to its own 500
 _REQUESTS_AT_ONCE = 4
 _TIDY_LIMIT = 1_000
 # Tidying between two rounds pays once a provider's batch is worth its price; the start and the end of a poll tidy anything.

@@ -23,6 +23,7 @@ JOBS = (
     Job("tie_again", timedelta(seconds=60)),
     Job("keep_partitions", timedelta(hours=1)),
     Job("retain", timedelta(hours=1)),
+    Job("warn_of_expiring_secrets", timedelta(days=1)),
 )
 
 

@@ -44,11 +44,11 @@ def make_certificates(extra_names: tuple[str, ...], now: datetime) -> Certificat
 def certificates_of(authority: bytes, authority_key: bytes, names: tuple[str, ...], now: datetime) -> Certificates:
     """One server certificate for these names, issued by a given authority (PEM, its key on an elliptic curve).
 
-    Raises ValueError when a PEM is malformed or the key is of another kind.
+    Raises ValueError when a PEM is malformed, TypeError when the key is of another kind.
     """
     key = load_pem_private_key(authority_key, password=None)
     if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise ValueError("the authority's key must be one on an elliptic curve")
+        raise TypeError("the authority's key must be one on an elliptic curve")
     return _issued(x509.load_pem_x509_certificate(authority), key, names, now)
 
 

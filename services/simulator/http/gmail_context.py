@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import binascii
 import json
-from base64 import urlsafe_b64decode
+from base64 import b64decode
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,9 +58,8 @@ class Context:
 
 def raw_bytes(text: str) -> bytes:
     """base64url, padded or not (standard alphabet too, as Gmail takes it)."""
+    standard = text.rstrip("=").replace("-", "+").replace("_", "/")
     try:
-        return urlsafe_b64decode(
-            text.replace("+", "-").replace("/", "_").rstrip("=") + "=" * (-len(text.rstrip("=")) % 4)
-        )
+        return b64decode(standard + "=" * (-len(standard) % 4), validate=True)
     except (binascii.Error, ValueError):
         raise gmail_refusal("invalidArgument", "Invalid value for ByteString: " + text[:20]) from None

@@ -6,7 +6,7 @@ import binascii
 from base64 import b64decode
 from typing import Any
 
-from services.simulator.core.answers import Answer, json_answer
+from services.simulator.core.answers import Answer
 from services.simulator.core.graph_errors import graph_refusal
 from services.simulator.core.graph_mailbox import Folder
 from services.simulator.core.graph_messages import graph_folder, graph_message
@@ -42,7 +42,7 @@ def create_draft(context: Context) -> Answer:
     folder = context.folder() if context.folder_name else context.folder("drafts")
     mail = context.mailbox.new_mail(raw, folder, context.world.now(), unread=False, draft=True)
     context.mailbox.add(mail)
-    return json_answer(201, _shown(context, mail))
+    return _shown(context, 201, mail)
 
 
 def send_draft(context: Context) -> Answer:
@@ -76,7 +76,7 @@ def update_message(context: Context) -> Answer:
                 raise graph_refusal("ErrorInvalidRequest", f"Property {name} can be set on a draft only.")
             mail.replace_raw(with_field(without_fields(mail.raw, {header.lower()}), header, str(changes[name])))
     mail.modified = context.world.now()
-    return json_answer(200, _shown(context, mail))
+    return _shown(context, 200, mail)
 
 
 def move_message(context: Context) -> Answer:
@@ -85,14 +85,14 @@ def move_message(context: Context) -> Answer:
     left = context.mailbox.folder_of(mail)
     context.mailbox.move(mail, target, context.world.now())
     _log(context, mail, "move", source=left.name, target=target.name)
-    return json_answer(201, _shown(context, mail))
+    return _shown(context, 201, mail)
 
 
 def copy_message(context: Context) -> Answer:
     mail, target = context.mail(), _destination(context)
     copy = context.mailbox.new_mail(mail.raw, target, mail.received, unread=mail.unread)
     context.mailbox.add(copy)
-    return json_answer(201, _shown(context, copy))
+    return _shown(context, 201, copy)
 
 
 def delete_message(context: Context) -> Answer:
@@ -123,11 +123,12 @@ def create_folder(context: Context) -> Answer:
     created = context.mailbox.create_folder(name, parent)
     if created is None:
         raise graph_refusal("ErrorFolderExists", name)
-    return json_answer(201, graph_folder(context.mailbox, created))
+    return context.entity(201, "mailFolders", graph_folder(context.mailbox, created))
 
 
-def _shown(context: Context, mail: StoredMail) -> dict[str, Any]:
-    return graph_message(context.mailbox, mail, context.request.asked("$select"), context.immutable)
+def _shown(context: Context, status: int, mail: StoredMail) -> Answer:
+    shown = graph_message(context.mailbox, mail, context.request.asked("$select"), context.immutable)
+    return context.entity(status, "messages", shown)
 
 
 def _destination(context: Context) -> Folder:

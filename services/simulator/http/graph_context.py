@@ -6,7 +6,9 @@ import json
 import re
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
+from services.simulator.core.answers import Answer, json_answer
 from services.simulator.core.graph_errors import graph_refusal
 from services.simulator.core.graph_mailbox import Folder, GraphMailbox
 from services.simulator.core.mailboxes import StoredMail
@@ -60,6 +62,14 @@ class Context:
             known = _WELL_FORMED.fullmatch(wanted) is not None
             raise graph_refusal("ErrorItemNotFound" if known else "ErrorInvalidIdMalformed")
         return found
+
+    def metadata(self, what: str) -> str:
+        """@odata.context of an answer that is `what` below the user: "messages", "messages/$entity", …"""
+        return f"{self.request.base}/v1.0/$metadata#users('{quote(self.address)}')/{what}"
+
+    def entity(self, status: int, kind: str, shown: dict[str, Any]) -> Answer:
+        """One message or folder as the whole answer."""
+        return json_answer(status, {"@odata.context": self.metadata(f"{kind}/$entity"), **shown})
 
     def json(self) -> dict[str, Any]:
         """The body as a JSON object."""

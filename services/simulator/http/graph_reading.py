@@ -43,7 +43,7 @@ def list_messages(context: Context) -> Answer:
     found = _in_order(place, wanted, order)
     page = list(islice(found, skip, skip + top + 1))
     document: dict[str, object] = {
-        "@odata.context": f"{request.base}/v1.0/$metadata#users('{quote(context.address)}')/messages",
+        "@odata.context": context.metadata("messages"),
         "value": [graph_message(context.mailbox, mail, select, context.immutable) for mail in page[:top]],
     }
     if request.asked("$count").lower() == "true":
@@ -56,7 +56,7 @@ def list_messages(context: Context) -> Answer:
 def get_message(context: Context) -> Answer:
     """One message; internetMessageHeaders only when $select names them."""
     select = context.request.asked("$select")
-    return json_answer(200, graph_message(context.mailbox, context.mail(), select, context.immutable))
+    return context.entity(200, "messages", graph_message(context.mailbox, context.mail(), select, context.immutable))
 
 
 def get_raw(context: Context) -> Answer:
@@ -79,7 +79,8 @@ def list_folders(context: Context) -> Answer:
         name = text.partition(" eq ")[2].strip()[1:-1].replace("''", "'").lower()
         children = [one for one in children if one.name.lower() == name]
     document: dict[str, object] = {
-        "value": [graph_folder(context.mailbox, folder) for folder in children[skip : skip + top]]
+        "@odata.context": context.metadata("mailFolders"),
+        "value": [graph_folder(context.mailbox, folder) for folder in children[skip : skip + top]],
     }
     if len(children) > skip + top:
         document["@odata.nextLink"] = _next_link(context, skip + top)
@@ -88,7 +89,7 @@ def list_folders(context: Context) -> Answer:
 
 def get_folder(context: Context) -> Answer:
     folder: Folder = context.folder()
-    return json_answer(200, graph_folder(context.mailbox, folder))
+    return context.entity(200, "mailFolders", graph_folder(context.mailbox, folder))
 
 
 def _query(context: Context) -> tuple[Filter | None, tuple[Order, ...]]:

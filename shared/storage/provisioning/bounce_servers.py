@@ -7,7 +7,10 @@ from shared.storage.database import Connection
 
 
 def save(connection: Connection, server: BounceServerRecord) -> None:
-    """Creates or updates a server and the link of its key's owner to the mailbox (A128). A new one is due at once."""
+    """Creates or updates a server and the link of its key's owner to the mailbox (A128). A new one is due at once.
+
+    One that waits for a passed check goes on waiting, unless it is to be inactive anyway.
+    """
     mailbox = connection.execute(
         """
         insert into mailboxes (customer_id, email, provider, api_key_id)
@@ -26,7 +29,9 @@ def save(connection: Connection, server: BounceServerRecord) -> None:
                                     dry_run, only_mail_from, poll_seconds, blacklist_scope)
         values (%s, (select id from customers where uid = %s), %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
         on conflict (uid) do update set
-            mailbox_id = excluded.mailbox_id, name = excluded.name, locked = excluded.locked, status = excluded.status,
+            mailbox_id = excluded.mailbox_id, name = excluded.name, locked = excluded.locked,
+            status = case when bounce_servers.inactive_reason is null then excluded.status else 'inactive' end,
+            inactive_reason = case when excluded.status = 'active' then bounce_servers.inactive_reason end,
             disposal = excluded.disposal, move_to = excluded.move_to, read_junk = excluded.read_junk,
             dry_run = excluded.dry_run, only_mail_from = excluded.only_mail_from,
             poll_seconds = excluded.poll_seconds, blacklist_scope = excluded.blacklist_scope

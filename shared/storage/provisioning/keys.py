@@ -8,6 +8,7 @@ from typing import Any
 
 from shared.domain.installation import KeyRecord
 from shared.storage.database import Connection
+from shared.storage.sealing import SealBroken, Sealer
 
 
 def save(connection: Connection, key: KeyRecord, secret_sealed: bytes | None) -> int:
@@ -44,13 +45,18 @@ def save(connection: Connection, key: KeyRecord, secret_sealed: bytes | None) ->
 
 
 def start_over(connection: Connection, uid: str) -> tuple[int, int]:
-    """After new credentials (A050): drops the key's tokens, failures and probed permissions; its mailboxes are due at once.
+    """After new credentials (A050): drops the key's tokens, failures, probed permissions and any secret that waited.
+
+    Its mailboxes are due at once.
 
     Returns (tokens dropped, mailboxes to check again).
     """
     row = connection.execute(
         """
-        update api_keys set failed_at = null, retry_at = null, failure = null, updated_at = now()
+        update api_keys
+        set failed_at = null, retry_at = null, failure = null, updated_at = now(), previous_credential = null,
+            next_secret_sealed = null, next_credential = null, next_private_key_id = '', next_secret_expires_on = null,
+            next_added_at = null, next_retry_at = null, next_failure = null
         where uid = %s returning id
         """,
         (uid,),
@@ -66,6 +72,34 @@ def start_over(connection: Connection, uid: str) -> tuple[int, int]:
         (key_id,),
     ).rowcount
     return tokens, mailboxes
+
+
+def row_id(connection: Connection, uid: str) -> int:
+    """The row of a key. Raises KeyError if there is none."""
+    row = connection.execute("select id from api_keys where uid = %s", (uid,)).fetchone()
+    if row is None:
+        raise KeyError(uid)
+    return int(row[0])
+
+
+def any_address(connection: Connection, api_key_id: int) -> str:
+    """A mailbox that the key opens, one that answered rather than another; empty if there is none."""
+    row = connection.execute(
+        "select email from mailboxes where api_key_id = %s order by (connection = 'connected') desc, id limit 1",
+        (api_key_id,),
+    ).fetchone()
+    return str(row[0]) if row else ""
+
+
+def unopened(connection: Connection, sealer: Sealer) -> set[str]:
+    """Uids of keys whose stored secret does not open: its sealing key is lost, and it must be entered again."""
+    found = set()
+    for uid, sealed in connection.execute("select uid, secret_sealed from api_keys"):
+        try:
+            sealer.open(bytes(sealed), f"api_key:{uid}")
+        except SealBroken:
+            found.add(str(uid))
+    return found
 
 
 def remove(connection: Connection, uid: str) -> None:
@@ -96,7 +130,10 @@ def mailboxes_with_history(connection: Connection, uid: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class KeyLine:
-    """One key for a person: never its secret. `failure`: code, cause, fix as stored; None while it works."""
+    """One key for a person: never its secret. `failure`: code, cause, fix as stored; None while it works.
+
+    next_secret_…: of a new secret that waits until it has worked; why it was refused, if it was.
+    """
 
     uid: str
     name: str
@@ -109,6 +146,9 @@ class KeyLine:
     failure: dict[str, Any] | None
     used_by: tuple[str, ...]
     capabilities: tuple[str, ...]
+    next_secret_added_at: datetime | None = None
+    next_secret_expires_on: date | None = None
+    next_secret_failure: dict[str, Any] | None = None
 
 
 def lines(connection: Connection) -> list[KeyLine]:
@@ -122,7 +162,8 @@ def lines(connection: Connection) -> list[KeyLine]:
                      where m.api_key_id = k.id order by s.name),
                array(select p.domain || ': ' || string_agg(case when p.granted then '' else 'no ' end || p.capability,
                                                            ', ' order by p.capability)
-                     from key_capabilities p where p.api_key_id = k.id group by p.domain order by p.domain)
+                     from key_capabilities p where p.api_key_id = k.id group by p.domain order by p.domain),
+               k.next_added_at, k.next_secret_expires_on, k.next_failure
         from api_keys k left join customers c on c.id = k.customer_id
         order by c.uid nulls first, k.name
         """
@@ -131,6 +172,7 @@ def lines(connection: Connection) -> list[KeyLine]:
         KeyLine(
             uid=row[0], name=row[1], provider=row[2], customer=row[3], identity=row[4], secret_expires_on=row[5],
             failed_at=row[6], retry_at=row[7], failure=row[8], used_by=tuple(row[9]), capabilities=tuple(row[10]),
+            next_secret_added_at=row[11], next_secret_expires_on=row[12], next_secret_failure=row[13],
         )
         for row in rows
     ]  # fmt: skip

@@ -18,7 +18,8 @@ _ADVISORY_LOCK = 0x0A71C7
 
 
 def lock(connection: Connection) -> None:
-    """Waits for any other apply to end; held until this transaction does."""
+    """Waits for any other apply to end; held until this transaction does. Names are compared at its end: they may be swapped."""
+    connection.execute("set constraints all deferred")
     connection.execute("select pg_advisory_xact_lock(%s)", (_ADVISORY_LOCK,))
 
 
@@ -62,7 +63,8 @@ def _keys(connection: Connection) -> list[KeyRecord]:
     rows = connection.execute(
         """
         select k.uid, k.name, k.provider, c.uid, k.tenant_id, k.client_id, k.service_account_email, k.private_key_id,
-               k.credential, k.authority_url, k.api_url, k.secret_expires_on
+               k.credential, k.authority_url, k.api_url, k.secret_expires_on,
+               coalesce(k.next_credential, ''), coalesce(k.previous_credential, '')
         from api_keys k left join customers c on c.id = k.customer_id order by k.uid
         """
     )
@@ -85,9 +87,11 @@ def _campaigns(connection: Connection) -> list[CampaignRecord]:
 
 
 def _bounce_servers(connection: Connection) -> list[BounceServerRecord]:
+    # One that waits for a passed check is wanted active: its file has not changed.
     rows = connection.execute(
         """
-        select s.uid, s.name, m.provider, m.email, k.uid, c.uid, s.locked, s.status, s.disposal, s.move_to, s.read_junk,
+        select s.uid, s.name, m.provider, m.email, k.uid, c.uid, s.locked,
+               case when s.inactive_reason is null then s.status else 'active' end, s.disposal, s.move_to, s.read_junk,
                s.dry_run, s.only_mail_from, s.poll_seconds, s.blacklist_scope
         from bounce_servers s
         join mailboxes m on m.id = s.mailbox_id

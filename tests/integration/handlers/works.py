@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -17,7 +18,7 @@ from shared.contracts.commands import PollMailbox
 from shared.contracts.envelope import Body, Envelope, wrap
 from shared.contracts.events import MailClassified
 from shared.contracts.naming import mail_message_id
-from shared.domain.mailboxes import MailboxId, Provider
+from shared.domain.mailboxes import Capability, MailboxId, Provider
 from shared.mailbox_access import MailboxAccess
 from shared.messaging.broker import Outgoing
 from shared.messaging.memory import MemoryBroker
@@ -48,6 +49,7 @@ class Works:
         self.microsoft = MemoryProvider(Provider.MICROSOFT, now=now)
         self.google = MemoryProvider(Provider.GOOGLE, now=now)
         self.leases = Leases(database)
+        self.granted: frozenset[Capability] = frozenset()  # what Microsoft's tokens show; nothing: they don't say
 
     # Messages
 
@@ -112,7 +114,9 @@ class Works:
                 **settings,
             }
         )
-        access = MailboxAccess(self.database, SEALER, {**self.microsoft.records(), **self.google.records()}, "fetcher")
+        microsoft = replace(self.microsoft.record(), granted=lambda token, scopes: self.granted)
+        records = {Provider.MICROSOFT: microsoft, **self.google.records()}
+        access = MailboxAccess(self.database, SEALER, records, "fetcher")
         handler = PollMailboxHandler(self.units, access, SEALER, self.leases, chosen, "fetcher", lambda: 0.0)
         try:
             yield handler

@@ -203,6 +203,26 @@ class TestTidying:
         assert ended(works)[0] == "done"
         assert value(works.database, "select connection from mailboxes") == "connected"
 
+    def test_a_token_without_the_right_to_change_mail_is_not_even_tried(
+        self, works: Works, mailbox_id: MailboxId
+    ) -> None:
+        works.granted = frozenset({Capability.READ})
+        self.a_mail_that_is_done_with(works, mailbox_id, Disposal.TRASH)
+        works.poll(mailbox_id)
+        assert works.microsoft.calls["dispose"] == 0
+        assert value(works.database, "select disposal_note from fetched_mail") == (
+            "read-only: Mail.ReadWrite is not granted"
+        )
+
+    def test_where_deleting_for_good_is_not_granted_the_mail_is_trashed_and_the_ledger_says_so(
+        self, works: Works, mailbox_id: MailboxId
+    ) -> None:
+        works.granted = frozenset({Capability.READ, Capability.MODIFY})
+        self.a_mail_that_is_done_with(works, mailbox_id, Disposal.DELETE)
+        works.poll(mailbox_id)
+        assert [one.disposal for one in works.microsoft.removals] == [Disposal.TRASH]
+        assert "is not granted" in value(works.database, "select disposal_note from fetched_mail")
+
     def test_a_disposal_that_is_throttled_is_done_at_a_later_poll(self, works: Works, mailbox_id: MailboxId) -> None:
         mail = self.a_mail_that_is_done_with(works, mailbox_id, Disposal.TRASH)
         works.microsoft.force("dispose", Throttled("slow down", retry_after=7))

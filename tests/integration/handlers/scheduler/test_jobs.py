@@ -6,6 +6,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from structlog.testing import capture_logs
 
 from services.scheduler.core.due import JOBS, Job
 from services.scheduler.handler import Jobs
@@ -120,3 +121,23 @@ def test_a_job_that_finds_no_database_waits_for_its_next_turn(works: Works) -> N
     with Database("postgresql://nobody@127.0.0.1:1/none", patience_seconds=0.2) as absent:
         jobs = Jobs(UnitFactory(absent, works.broker.publisher()), works.broker, works.scheduler_settings(), uuid4)
         jobs.run("poll_due_mailboxes")
+
+
+class TestExpiringSecrets:
+    @pytest.mark.parametrize(
+        ("days", "told"),
+        [
+            (40, []),
+            (29, [("warning", "key.secret_expires", 29)]),
+            (6, [("error", "key.secret_expires", 6)]),
+            (-2, [("error", "key.secret_expired", -2)]),
+        ],
+    )
+    def test_a_key_in_use_is_told_of_once_a_run_and_the_more_urgently_the_nearer_its_end(
+        self, works: Works, days: int, told: list[tuple[str, str, int]]
+    ) -> None:
+        a_mailbox(works.database)
+        do(works.database, "update api_keys set secret_expires_on = %s", now().date() + timedelta(days=days))
+        with capture_logs() as logs:
+            works.jobs().warn_of_expiring_secrets()
+        assert [(line["log_level"], line["event"], line["days_left"]) for line in logs] == told

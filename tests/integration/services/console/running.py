@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from click.testing import Result
 
@@ -13,9 +14,9 @@ from services.actions.handler import MailClassifiedHandler
 from shared.contracts.events import MailClassified
 from shared.domain.mailboxes import MailId
 from shared.messaging.memory import MemoryBroker
+from shared.messaging.received import Received
 from shared.messaging.unit import UnitFactory
 from shared.storage.database import Database
-from tests.builders import a_message
 
 Console = Callable[..., Result]
 AskJson = Callable[..., Any]
@@ -38,7 +39,7 @@ def rows(database: Database, query: str) -> list[tuple[Any, ...]]:
 def act_on(database: Database, mail_id: MailId) -> None:
     """What the actions service does with a classified mail."""
     handler = MailClassifiedHandler(database, soft_window=timedelta(days=30))
-    message = a_message(MailClassified(mail_id=mail_id))
+    message = Received(MailClassified(mail_id=mail_id), uuid4(), uuid4(), 1)
     facts = handler.read([message])  # type: ignore[list-item]
     outcome = handler.decide(message, facts)  # type: ignore[arg-type]
     with UnitFactory(database, MemoryBroker().publisher()).begin() as unit:

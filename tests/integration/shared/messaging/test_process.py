@@ -48,7 +48,6 @@ def test_a_runner_that_fails_ends_the_others_and_its_error_comes_out(database: D
 
 def test_a_database_without_tables_ends_the_service_and_leaves_no_thread_behind(empty_database_url: str) -> None:
     runner = Waiting()
-    with Database(empty_database_url) as bare:
-        with pytest.raises(Exception, match="heartbeats"):
-            Service("fetcher", "here-1", bare, [runner]).run(threading.Event())
+    with Database(empty_database_url) as bare, pytest.raises(Exception, match="heartbeats"):
+        Service("fetcher", "here-1", bare, [runner]).run(threading.Event())
     assert runner.ended.is_set()

@@ -255,3 +255,23 @@ def until(true: Callable[[], bool]) -> None:
             return
         tick.wait(0.001)
     raise AssertionError("it never came true")
+
+
+def test_who_measures_is_told_of_waits_of_calls_given_up_and_of_refusals() -> None:
+    clock, told = Clock(), []
+    limits = BudgetLimits(units_per_second=1.0, burst=1.0, slots=1)
+    bucket = TokenBucket(limits, clock=clock, level=0.0)
+    budget = PacedBudget(
+        bucket.reserve_for("this process"),
+        limits,
+        observe=lambda what, seconds: told.append((what, round(seconds, 3))),
+        clock=clock,
+        sleep=clock.sleep,
+        patience_seconds=2.0,
+    )
+    with budget.spend(1.0):
+        pass
+    with pytest.raises(Throttled), budget.spend(9.0):
+        pass
+    budget.refused(7.0)
+    assert told == [("waited", 1.0), ("budget", 2.0), ("provider", 7.0)]

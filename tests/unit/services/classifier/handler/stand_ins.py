@@ -14,7 +14,7 @@ def _finding(note: str) -> MailFinding:
     return MailFinding(BounceClass.HARD, MailKind.DSN, "test", note=note)
 
 
-def misbehaving() -> tuple[Callable[[bytes], MailFinding], str]:
+def misbehaving(own: tuple[tuple[str, str], ...] = ()) -> tuple[Callable[[bytes], MailFinding], str]:
     """`hang` never ends, `die` ends the process, `once PATH` ends it the first time; all else is echoed with the
     pid."""
 
@@ -31,6 +31,6 @@ def misbehaving() -> tuple[Callable[[bytes], MailFinding], str]:
     return classify, "test"
 
 
-def unusable() -> tuple[Callable[[bytes], MailFinding], str]:
+def unusable(own: tuple[tuple[str, str], ...]) -> tuple[Callable[[bytes], MailFinding], str]:
     """Ends the child before it is ready."""
     os._exit(3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -54,6 +55,22 @@ def test_mails_come_back_classified_and_in_order() -> None:
         found = classifier.classify_many([BOUNCE, b"", BOUNCE] * 50)
     assert [one.kind for one in found] == [MailKind.DSN, MailKind.UNREADABLE, MailKind.DSN] * 50
     assert found[0].bounce_class is BounceClass.HARD
+
+
+def test_a_child_that_was_started_early_takes_the_first_mails() -> None:
+    with WatchedClassifier() as classifier:
+        classifier.start()
+        early = [child.pid for child in multiprocessing.active_children()]
+        assert classifier.classify_many([BOUNCE])[0].bounce_class is BounceClass.HARD
+        assert [child.pid for child in multiprocessing.active_children()] == early
+    assert len(early) == 1
+
+
+def test_a_closed_classifier_starts_nothing() -> None:
+    classifier = WatchedClassifier()
+    classifier.close()
+    classifier.start()
+    assert multiprocessing.active_children() == []
 
 
 def test_no_mails_is_no_work() -> None:

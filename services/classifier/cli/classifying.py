@@ -1,4 +1,4 @@
-"""The classifier's own commands: `classify` says what mails in files are, without a mailbox or a database."""
+"""`apiconnect classify`: what mails in files are, and why, without a mailbox or a database."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from services.classifier.cli.own_files import rules_with
+from services.classifier.cli.telling import print_explanation
+from services.classifier.core.explaining import explain
 from services.classifier.core.reading import classify as classify_mail
-from services.classifier.settings import shipped_rules
 from shared.domain.bounces import MailFinding
 
-app = typer.Typer(no_args_is_help=True)
 
-
-@app.callback()
-def commands() -> None:
-    """Classify mails, look at rules."""
-
-
-@app.command()
 def classify(
     files: Annotated[
         list[str] | None, typer.Argument(help="Mails (RFC 5322), one per file.", show_default=False)
     ] = None,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="One JSON object per file instead of a table.")] = False,
+    why: Annotated[
+        bool, typer.Option("--explain", help="Tell the tiers walked, the rule and the text it hit.")
+    ] = False,
+    rules_file: Annotated[
+        str | None, typer.Option(help="Operators' own rules beside ours.", envvar="APICONNECT_RULES_FILE")
+    ] = None,
     files_from: Annotated[
         str | None, typer.Option(help="A list with a path per line; - reads it from standard input.")
     ] = None,
@@ -40,7 +40,7 @@ def classify(
         raise typer.BadParameter("give files, or --files-from LIST")
     missing = 0
     table = Table("file", "class", "recipient", "status", "reply", "tier", "rule")
-    rules = shipped_rules()
+    rules = rules_with(rules_file)
     for path in paths:
         try:
             raw = Path(path).read_bytes()
@@ -48,13 +48,16 @@ def classify(
             missing += 1
             print(f"{path}: {error.strerror}", file=sys.stderr)
             continue
+        if why:
+            print_explanation(path, explain(raw, rules))
+            continue
         finding = classify_mail(raw, rules)
         if jsonl:
             print(json.dumps(as_json(path, finding), ensure_ascii=False))
         else:
             for row in _rows(path, finding):
                 table.add_row(*row)
-    if not jsonl:
+    if not jsonl and not why:
         Console().print(table)
     if missing:
         raise typer.Exit(1)
@@ -80,6 +83,7 @@ def as_json(path: str, finding: MailFinding) -> dict[str, Any]:
                 "rule": one.rule,
                 "action": one.action,
                 "final_address": one.final_address,
+                "confidence": one.confidence.value if one.confidence else None,
             }
             for one in finding.recipients
         ],
@@ -112,7 +116,3 @@ def _listed(source: str) -> list[str]:
     except OSError as error:
         raise typer.BadParameter(f"{source}: {error.strerror}") from None
     return [line for line in text.splitlines() if line.strip()]
-
-
-if __name__ == "__main__":
-    app()

@@ -1,0 +1,38 @@
+"""Operators' rule files for commands: read, checked, and put around ours; what is wrong ends the command in words."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import typer
+
+from services.classifier.core.own_rules import OwnRules, OwnRulesRefused, with_own
+from services.classifier.core.rule_book import RuleBook
+from services.classifier.handler.own_rules import own_rules
+from services.classifier.settings import shipped_rules
+
+
+def own_of(file: str) -> OwnRules:
+    """The rules of a file. Ends the command with `file:line: reason` for each thing that is wrong with them."""
+    try:
+        return own_rules(((file, text_of(file)),))
+    except OwnRulesRefused as refused:
+        for problem in refused.problems:
+            print(problem, file=sys.stderr)
+        raise typer.Exit(1) from None
+
+
+def rules_with(file: str | None) -> RuleBook:
+    """Our rules, with those of a file around them if one is given."""
+    return with_own(shipped_rules(), own_of(file)) if file else shipped_rules()
+
+
+def text_of(file: str) -> str:
+    """A file's text. Ends the command if it can't be read."""
+    try:
+        return Path(file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        print(f"{file}: {reason}", file=sys.stderr)
+        raise typer.Exit(1) from None
