@@ -5,6 +5,7 @@ from __future__ import annotations
 import binascii
 import codecs
 import re
+from functools import cache
 
 
 class Headers:
@@ -28,7 +29,7 @@ class Headers:
         self._lower = self._block.lower()
 
     def __contains__(self, name: str) -> bool:
-        return b"\n%b:" % name.encode() in self._lower
+        return _field(name) in self._lower
 
     def __len__(self) -> int:
         return len(self.names())
@@ -39,12 +40,11 @@ class Headers:
 
     def get(self, name: str) -> str:
         """The first field of that (lower-case) name, empty if there is none. Not RFC 2047 decoded; see `words`."""
-        value, _ = self._next(b"\n%b:" % name.encode(), 0)
-        return _text(value)
+        return _text(self._next(_field(name), 0)[0])
 
     def all(self, name: str) -> list[str]:
         """Every field of that name, in order."""
-        field = b"\n%b:" % name.encode()
+        field = _field(name)
         values: list[str] = []
         value, at = self._next(field, 0)
         while at >= 0:
@@ -61,6 +61,12 @@ class Headers:
         end = self._block.find(b"\n", at)
         end = len(self._block) if end < 0 else end
         return self._block[at:end].strip(), end
+
+
+@cache
+def _field(name: str) -> bytes:
+    """How a field of that name begins. Only names in our own code are asked for, so the cache stays small."""
+    return b"\n%b:" % name.encode()
 
 
 _SPACED_COLON = re.compile(rb"^([!-9;-~]{1,100})[ \t]{1,20}:", re.MULTILINE)

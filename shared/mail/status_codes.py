@@ -6,6 +6,7 @@ import re
 
 _ENHANCED = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)")
 _REPLY = re.compile(r"(?<![\w.:/=-])([45]\d\d)(?=[ \-:;,)\]]|$)")
+_ANY_CODE = re.compile(r"[45][.\d]\d")
 _BRACKETED_REPLY = re.compile(
     r"(?:smtp|error|code|reply|said:?|status|#)\s{0,3}[=:(\[<]?\s{0,3}([45]\d\d)(?!\d)", re.IGNORECASE
 )
@@ -24,6 +25,11 @@ def specific_status(text: str) -> str | None:
     """The first enhanced status code that says more than its class (not `5.0.0`); else the first one; else None."""
     codes: list[str] = _ENHANCED.findall(text)
     return next((code for code in codes if not is_vague(code)), codes[0] if codes else None)
+
+
+def has_code(text: str) -> bool:
+    """Whether a text may hold a code of a failure at all; cheap, and never False for one that does."""
+    return _ANY_CODE.search(text) is not None
 
 
 def is_vague(status: str | None) -> bool:

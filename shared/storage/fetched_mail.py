@@ -262,14 +262,15 @@ class DueDisposal:
 
 def due_disposals(connection: Connection, mailbox_id: MailboxId, limit: int) -> list[DueDisposal]:
     """Mails of this mailbox that are done with. A mail that another owner's link to the same address still has to see is
-    left out; where links differ, the choice that keeps most wins.
+    left out, unless that link can't see anything until a person mends it; where links differ, the choice that keeps most
+    wins.
     """
     rows = connection.execute(
         f"""
         with mine as (select provider, email from mailboxes where id = %(id)s),
         others as (
             select m.id from mailboxes m, mine where m.provider = mine.provider and m.email = mine.email and m.id <> %(id)s
-              and not m.paused
+              and not m.paused and m.connection <> 'not connected'
         )
         select f.id, f.provider_mail_id, f.disposal, f.move_to
         from fetched_mail f

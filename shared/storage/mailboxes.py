@@ -92,7 +92,7 @@ def take_lease(connection: Connection, mailbox_id: MailboxId, holder: str, lengt
     row = connection.execute(
         f"""
         update mailboxes m
-        set lease_epoch = lease_epoch + 1, lease_holder = %s, leased_until = now() + %s
+        set lease_epoch = lease_epoch + 1, lease_holder = %s, leased_until = now() + %s, poll_requested_until = null
         where id = %s and next_poll_at <= now() and coalesce(leased_until, '-infinity') < now() and {_WANTED}
         returning lease_epoch
         """,

@@ -10,7 +10,8 @@ from shared.storage.database import Connection
 
 @dataclass(frozen=True, slots=True)
 class Blacklisting:
-    """An address that goes on a blacklist. customer_id: whose subscribers are meant; everywhere: also on everybody's list."""
+    """An address that goes on a blacklist. customer_id: whose subscribers are meant; everywhere: on everybody's list
+    instead of the customer's."""
 
     customer_id: int
     address: str

@@ -64,7 +64,6 @@ class Method:
     verb: str
     path: re.Pattern[str]
     answer: str | None
-    fields: frozenset[str]
 
 
 class Discovery:
@@ -127,13 +126,7 @@ def _methods(resource: dict[str, Any], prefix: str = "gmail") -> Any:
     for name, method in resource.get("methods", {}).items():
         pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(method["path"]))
         answer = method.get("response", {}).get("$ref")
-        yield Method(
-            f"{prefix}.{name}",
-            method["httpMethod"],
-            re.compile(pattern),
-            answer,
-            frozenset(method.get("parameters", {})),
-        )
+        yield Method(f"{prefix}.{name}", method["httpMethod"], re.compile(pattern), answer)
     for name, inner in resource.get("resources", {}).items():
         yield from _methods(inner, f"{prefix}.{name}")
 

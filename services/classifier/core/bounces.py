@@ -12,7 +12,7 @@ from services.classifier.core.own_rules import OwnRule, first_own
 from services.classifier.core.patterns import plain_words
 from services.classifier.core.rule_book import Rule, RuleBook
 from shared.domain.bounces import BounceClass, Confidence
-from shared.mail.status_codes import is_temporary, is_vague, reply_code, specific_status
+from shared.mail.status_codes import has_code, is_temporary, is_vague, reply_code, specific_status
 
 DIAGNOSTIC_LIMIT = 2_000  # characters of a diagnostic that rules read and findings keep
 
@@ -45,6 +45,8 @@ def evidence(texts: Iterable[str], reported: str | None, hosts: str = "") -> Evi
     kept = tuple(text[:DIAGNOSTIC_LIMIT] for text in texts if text and not text.isspace())
     status, reply = None, None
     for text in kept:
+        if not has_code(text):
+            continue
         status = status or specific_status(text)
         reply = reply or reply_code(text)
         if status and reply:
@@ -90,15 +92,15 @@ def _by_own(found: Evidence, own: Sequence[OwnRule]) -> Verdict | None:
 def _by_text(found: Evidence, rules: RuleBook, tier: int) -> Verdict | None:
     telling = is_telling(found, rules)
     sure = Confidence.HIGH if tier == 2 else Confidence.MEDIUM
-    if tier == 3 and found.texts:  # the last text is all that is said of the recipient
-        rule = rules.whole.first(plain_words(found.texts[-1]), found.hosts)
-        if rule is not None:
-            return _verdict(rule, found, sure)
     for place, text in enumerate(found.texts):
         if place > 0 and tier == 2 and telling:
             break  # a code that says something beats the prose around it
         rule = first_rule(text, found.hosts, rules, tier)
         if rule is not None and not (rule.weak and telling):
+            if (
+                tier == 3 and rule.bounce_class is BounceClass.HARD
+            ):  # the last text is all that is said of the recipient
+                rule = rules.whole.first(plain_words(found.texts[-1]), found.hosts) or rule
             return _verdict(rule, found, Confidence.LOW if rule.weak else sure)
     return None
 

@@ -140,7 +140,11 @@ class Quotes:
 
     @cached_property
     def _said(self) -> list[bool]:
-        return [bool(_SAID.search(line)) for line in self._lines]
+        return [
+            ("5" in line or "4" in line or ":" in line or "<<<" in line or "iagnostic" in line)  # cheap, and needed
+            and _SAID.search(line) is not None
+            for line in self._lines
+        ]
 
     def about(self, recipient: str) -> tuple[str, ...]:
         """Texts about one recipient, the most telling first: servers' reply lines near its name, then the words near it.

@@ -31,7 +31,11 @@ def plain_words(text: str) -> str:
         lowered = _folded(lowered)
     if "@" in lowered:
         lowered = _without_addresses(lowered)
-    spaced = " ".join(lowered.translate(_PUNCTUATION).replace("..", " ").split())
+    if lowered.isascii():  # the same as below, ten times as fast
+        lowered = lowered.encode("ascii").translate(_ASCII_PUNCTUATION, _ASCII_DROPPED).decode("ascii")
+    else:
+        lowered = lowered.translate(_PUNCTUATION)
+    spaced = " ".join(lowered.replace("..", " ").split())
     return f" {spaced} ".replace(". ", " . ")
 
 
@@ -209,6 +213,8 @@ _TOKEN = re.compile(r"\(([^()]*)\)|\$([a-z][\w-]*)|([^\s()$]+)")
 _DROPPED = "'’‘`´"
 _BLANKED = '"<>()[]{}:;,!?*|-_=/#&+\\^%$~“”«»„（）【】「」、。，：；！'
 _PUNCTUATION = {**{ord(ch): " " for ch in _BLANKED}, **{ord(ch): None for ch in _DROPPED}}
+_ASCII_PUNCTUATION = bytes(ord(" ") if chr(code) in _BLANKED else code for code in range(256))
+_ASCII_DROPPED = b"'`"
 _PATTERN_PUNCTUATION = {**dict.fromkeys(_BLANKED, " "), **dict.fromkeys(_DROPPED, "")}
 _FOLDED: dict[int, str | None] = {
     **dict.fromkeys(range(0x300, 0x370)),

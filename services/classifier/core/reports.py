@@ -102,7 +102,7 @@ def _finding(
 
 def _is_thin(diagnostic: str) -> bool:
     """A diagnostic that leaves the cause open, so that the notice has to be read too: little more than codes."""
-    return sum(ch.isalpha() for ch in diagnostic[:200]) < 60
+    return sum(map(str.isalpha, diagnostic[:200])) < 60
 
 
 def _verdict(action: str | None, found: Evidence, rules: RuleBook) -> Verdict:

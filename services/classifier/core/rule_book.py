@@ -34,7 +34,7 @@ class Rule:
 
     temporary: the class instead when the codes say temporary. hosts: names of which one must be concerned.
     delayed: what it finds is a delay notice, not a failure. whole: it is asked of all that a notice says of a recipient
-    before a server's reply is read alone. weak: it says that the mail was refused, not why. order:
+    before a server's reply in it may make the recipient's failure hard. weak: it says that the mail was refused, not why. order:
     place in its tier's file.
     """
 
