@@ -13,7 +13,7 @@ from rich.table import Table
 from services.classifier.cli.own_files import own_of, rules_with, text_of
 from services.classifier.core.own_rules import unreached_examples
 from services.classifier.core.reading import classify as classify_mail
-from services.classifier.core.rule_book import Rule
+from services.classifier.core.text_rules import Rule
 from services.classifier.settings import shipped_rules
 from shared.settings import DatabaseSettings
 from shared.storage import operator_rules

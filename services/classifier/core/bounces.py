@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from services.classifier.core.own_rules import OwnRule, first_own
 from services.classifier.core.patterns import plain_words
-from services.classifier.core.rule_book import Rule, RuleBook
+from services.classifier.core.rule_book import RuleBook
+from services.classifier.core.text_rules import Rule
 from shared.domain.bounces import BounceClass, Confidence
 from shared.mail.status_codes import has_code, is_temporary, is_vague, reply_code, specific_status
 

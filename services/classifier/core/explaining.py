@@ -10,7 +10,8 @@ from services.classifier.core.notices import Notice, read_notice, report_sign
 from services.classifier.core.patterns import plain_words
 from services.classifier.core.reading import Caps, classify
 from services.classifier.core.reports import STATUS_KINDS
-from services.classifier.core.rule_book import Hit, RuleBook
+from services.classifier.core.rule_book import RuleBook
+from services.classifier.core.text_rules import Hit
 from shared.domain.bounces import BounceClass, MailFinding, MailKind, RecipientFinding
 from shared.mail import message_ids
 from shared.mail.mime import parse

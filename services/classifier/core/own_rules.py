@@ -23,7 +23,8 @@ from typing import Any
 import re2
 
 from services.classifier.core.patterns import Pattern, PatternError, Sets, compile_pattern, plain_words
-from services.classifier.core.rule_book import Hit, Rule, RuleBook
+from services.classifier.core.rule_book import RuleBook
+from services.classifier.core.text_rules import Hit, Rule
 from shared.domain.bounces import BounceClass
 
 MOST_RULES = 1_000

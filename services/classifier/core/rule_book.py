@@ -9,122 +9,17 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from services.classifier.core.patterns import NO_SETS, Pattern, PatternError, Sets, compile_pattern
+from services.classifier.core.patterns import Sets
+from services.classifier.core.text_rules import Rule, RuleError, TextRules
 from shared.domain.bounces import BounceClass
 
 if TYPE_CHECKING:
     from services.classifier.core.bounces import Judged
     from services.classifier.core.own_rules import OwnRule
-
-
-class RuleError(ValueError):
-    """A rule file can't be used. The message names the tier, the rule and what is wrong with it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One rule.
-
-    `text`: word patterns; `codes`: enhanced status codes; `types`: ARF feedback types (one of the three is set).
-
-    temporary: the class instead when the codes say temporary. hosts: names of which one must be concerned.
-    delayed: what it finds is a delay notice, not a failure. whole: it is asked of all that a notice says of a recipient
-    before a server's reply in it may make the recipient's failure hard. weak: it says that the mail was refused, not why. order:
-    place in its tier's file.
-    """
-
-    id: str
-    tier: int
-    bounce_class: BounceClass
-    reason: str
-    source: str
-    examples: tuple[str, ...]
-    order: int
-    text: tuple[str, ...] = ()
-    codes: tuple[str, ...] = ()
-    types: tuple[str, ...] = ()
-    hosts: tuple[str, ...] = ()
-    temporary: BounceClass | None = None
-    delayed: bool = False
-    whole: bool = False
-    weak: bool = False
-    note: str = ""
-
-    def class_for(self, temporary: bool) -> BounceClass:
-        """The class that this rule means, given whether the codes speak of a temporary failure."""
-        return self.temporary if temporary and self.temporary is not None else self.bounce_class
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A rule, the pattern of it that matched, and the words that it matched."""
-
-    rule: Rule
-    pattern: str
-    words: str
-
-
-class TextRules:
-    """An ordered list of rules that match text."""
-
-    def __init__(self, rules: Iterable[Rule], sets: Sets = NO_SETS) -> None:
-        """Raises RuleError for a pattern that can't be compiled."""
-        self.rules = tuple(rule for rule in rules if rule.text)
-        self._by_word: dict[str, list[_Entry]] = {}
-        self._unfiled: list[_Entry] = []
-        self._unfiled_wide: list[_Entry] = []
-        self._entries = 0
-        for place, rule in enumerate(self.rules):
-            for source in rule.text:
-                try:
-                    self._file(place, compile_pattern(source, sets), rule)
-                except PatternError as error:
-                    raise RuleError(f"rule {rule.id}: {error}") from None
-        self._words = frozenset(self._by_word)
-
-    def _file(self, place: int, pattern: Pattern, rule: Rule) -> None:
-        self._entries += 1
-        entry = (place, self._entries, pattern, rule)
-        for word in pattern.words:
-            self._by_word.setdefault(word, []).append(entry)
-        if not pattern.words:
-            (self._unfiled if pattern.literal.isascii() else self._unfiled_wide).append(entry)
-
-    def first(self, plain: str, hosts: str = "") -> Rule | None:
-        """The first rule in order that matches a text made by `plain_words`. hosts: names concerned, in lower case."""
-        for _, _, pattern, rule in self._possible(plain):
-            if (
-                pattern.literal in plain
-                and (not rule.hosts or _concerns(rule.hosts, hosts))
-                and (pattern.expression is None or pattern.expression.search(plain))
-            ):
-                return rule
-        return None
-
-    def hits(self, plain: str, hosts: str = "") -> Iterator[Hit]:
-        """Every rule that matches, in order, once; for explanations."""
-        seen: set[str] = set()
-        for _, _, pattern, rule in self._possible(plain):
-            if rule.id in seen or (rule.hosts and not _concerns(rule.hosts, hosts)):
-                continue
-            words = pattern.find(plain)
-            if words:
-                seen.add(rule.id)
-                yield Hit(rule, pattern.source, words)
-
-    def _possible(self, plain: str) -> list[_Entry]:
-        """What can match at all, in order."""
-        found = [entry for word in self._words.intersection(plain.split()) for entry in self._by_word[word]]
-        found += [entry for entry in self._unfiled if entry[2].literal in plain]
-        if not plain.isascii():
-            found += self._unfiled_wide
-        found.sort(key=_place)
-        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,20 +88,11 @@ def compile_rules(texts: Mapping[str, str]) -> RuleBook:
 TIERS = {"arf": 1, "dsn": 2, "body": 3}
 
 
-_Entry = tuple[int, int, Pattern, Rule]
-"""A rule's place in its file, a running number, and one of its patterns."""
-_place = itemgetter(0, 1)
-
-
 def _text_rules(tier: str, rules: list[Rule], sets: Sets) -> TextRules:
     try:
         return TextRules(rules, sets)
     except RuleError as error:
         raise RuleError(f"{tier}: {error}") from None
-
-
-def _concerns(names: tuple[str, ...], hosts: str) -> bool:
-    return any(name in hosts for name in names)
 
 
 def _load(tier: str, texts: Mapping[str, str]) -> dict[str, Any]:

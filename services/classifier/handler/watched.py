@@ -6,6 +6,7 @@ process.
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import signal
 import threading
@@ -279,6 +280,7 @@ def _serve(pipe: Connection, progress: Any, factory: str, limit: float, own: tup
     module, _, name = factory.partition(":")
     make = getattr(import_module(module), name)
     classify, version = make(own)
+    gc.freeze()  # the compiled rules stay for good: the collector need not go through them again and again
     try:
         pipe.send(version)
         while True:

@@ -44,6 +44,7 @@ _keys.command("list")(key_commands.keys_list)
 _keys.command("rotate-secret")(key_commands.rotate_secret)
 _keys.command("rotate")(key_commands.rotate)
 _keys.command("verify")(key_commands.verify)
+_keys.command("grants")(key_commands.grants)
 
 _bounces = _group("bounces", "The bounce log.")
 _bounces.command("unmatched")(finding_out.unmatched)

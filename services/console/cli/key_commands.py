@@ -12,6 +12,7 @@ from services.console.cli import screen
 from services.console.cli.opening import FAULT_FOUND, REFUSED, opened_database, providers, sealer
 from services.console.cli.screen import Json
 from services.console.core.durations import counted
+from services.console.core.grants import GRANTS
 from services.console.core.secrets import key_state, secret_until
 from services.console.handler import new_secret, sealing_keys
 from services.console.handler.new_secret import Rotated, SecretRefused
@@ -222,3 +223,15 @@ def _show(ring: Ring, verb: str) -> None:
         screen.say(f"Key {key_id} is still needed for {', '.join(kinds)}: {how}.", mark="note")
     if not (ring.faulty or old or ring.unneeded):
         screen.say(f"Everything is sealed under {ring.current}, the only key that is needed.", mark="ok")
+
+
+def grants(as_json: Json = False) -> None:
+    """What to grant at Google and Microsoft, ready to paste."""
+    if as_json:
+        screen.as_json({"grants": GRANTS})
+        return
+    for grant in GRANTS:
+        screen.heading(f"{grant.provider}: {grant.purpose}")
+        screen.say(grant.where)
+        typer.echo(grant.paste)
+        screen.say()

@@ -34,11 +34,20 @@ def guid(name: str) -> str:
 
 
 def set_up(
-    simulator: RunningSimulator, database: Database, sealer: Sealer, mails: Sequence[PlannedMail], now: datetime
+    simulator: RunningSimulator,
+    database: Database,
+    sealer: Sealer,
+    mails: Sequence[PlannedMail],
+    now: datetime,
+    *,
+    mails_before: int = 0,
 ) -> None:
-    """Accounts and mailboxes at the simulator; customers, keys, lists, sent mail and bounce servers through `apply`."""
+    """Accounts and mailboxes at the simulator; customers, keys, lists, sent mail and bounce servers through `apply`.
+
+    mails_before: how many mails each mailbox has had before, so that ids do not come twice.
+    """
     control = ControlClient(simulator.http_url)
-    secrets = _register(control, simulator)
+    secrets = _register(control, simulator, mails_before)
     apply_document(database, sealer, _document(simulator, mails), now=now, environment=secrets.get)
 
 
@@ -85,7 +94,7 @@ def _compose(mail: PlannedMail, now: datetime) -> bytes:
     return compose(mail.kind, original, at=now, token=mail.token, shape=mail.shape, others=others)
 
 
-def _register(control: ControlClient, simulator: RunningSimulator) -> dict[str, str]:
+def _register(control: ControlClient, simulator: RunningSimulator, mails_before: int) -> dict[str, str]:
     """Apps, service accounts and mailboxes; returns the secrets by the names that the document gives them."""
     secrets: dict[str, str] = {}
     for name in ("acme-microsoft", "system-microsoft"):
@@ -95,7 +104,7 @@ def _register(control: ControlClient, simulator: RunningSimulator) -> dict[str, 
         key_file = control.register_service_account(_account(name), token_uri=f"{simulator.https_url}/token")
         secrets[f"SECRET_{name}"] = json.dumps(key_file)
     for mailbox in MAILBOXES:
-        control.register_mailbox(mailbox.provider, mailbox.address)
+        control.register_mailbox(mailbox.provider, mailbox.address, mails_before=mails_before)
     return secrets
 
 

@@ -25,6 +25,7 @@ class MailboxOptions:
     message_ids: "keep" or "rewrite" what a client supplied when sending. custom_headers: "keep" or "drop" x- fields
     of what is sent. sent_items_delay: seconds until the copy shows. licensed: False gives the provider's error.
     tenant: the only Entra tenant that knows the mailbox ("" = any). denied_clients: apps an access policy excludes.
+    mails_before: how many mails a new mailbox has had before; ids go on from there, as they never come twice.
     """
 
     message_ids: str = "keep"
@@ -34,6 +35,7 @@ class MailboxOptions:
     tenant: str = ""
     denied_clients: tuple[str, ...] = ()
     display_name: str = ""
+    mails_before: int = 0
 
 
 @dataclass(slots=True, eq=False)
@@ -128,7 +130,7 @@ class Mailbox:
         self.places: dict[str, Place] = {}
         self.by_id: dict[str, StoredMail] = {}
         self.pending: list[tuple[float, int, StoredMail]] = []
-        self.counter = 0
+        self.counter = options.mails_before
 
     def find(self, mail_id: str) -> StoredMail | None:
         """The mail with that id (of either kind), if it is visible."""

@@ -64,7 +64,7 @@ def _key_file(email: str, private_key: str, key_id: str, project: str, token_uri
 
 def register_mailboxes(world: World, document: dict[str, Any]) -> Any:
     """{mailboxes: [...]} or one: {provider, address, message_ids?, custom_headers?, sent_items_delay?, licensed?,
-    tenant?, denied_clients?, display_name?, folders?}. A mailbox that is there gets the options given, keeps its mail.
+    tenant?, denied_clients?, display_name?, folders?, mails_before?}. A mailbox that is there gets the options given, keeps its mail.
     """
     listed = document.get("mailboxes", [document])
     for one in listed:
@@ -75,7 +75,7 @@ def register_mailboxes(world: World, document: dict[str, Any]) -> Any:
 def _register_mailbox(world: World, document: dict[str, Any]) -> None:
     names = (
         "provider", "address", "message_ids", "custom_headers", "sent_items_delay", "licensed", "tenant",
-        "denied_clients", "display_name", "folders",
+        "denied_clients", "display_name", "folders", "mails_before",
     )  # fmt: skip
     given = taken(document, *names)
     provider = provider_named(given)
@@ -87,6 +87,7 @@ def _register_mailbox(world: World, document: dict[str, Any]) -> None:
         message_ids=policy, custom_headers=headers, sent_items_delay=float(given.get("sent_items_delay", 0)),
         licensed=flag(given, "licensed", True), tenant=str(given.get("tenant", "")),
         denied_clients=tuple(map(str, given.get("denied_clients", ()))), display_name=str(given.get("display_name", "")),
+        mails_before=int(given.get("mails_before", 0)),
     )  # fmt: skip
     mailbox = world.register_mailbox(provider, str(given["address"]), options)
     for name in given.get("folders", ()):

@@ -50,6 +50,10 @@ class Town:
 
         keep_seeding(self.seeding, portions, 0.0, clock, stop, seeded)
 
+    def ids(self) -> set[str]:
+        known = self.control.mailboxes()
+        return {mail["id"] for one in known for mail in self.control.mails(one["provider"], one["address"])}
+
     def mails(self) -> int:
         known = self.control.mailboxes()
         return sum(len(self.control.mails(one["provider"], one["address"])) for one in known)
@@ -85,9 +89,11 @@ def test_there_is_an_end_to_it(town: Town) -> None:
 
 def test_a_simulator_that_was_started_again_is_filled_again(town: Town) -> None:
     town.rounds(1, Portions(first=20, more=0, most=100))
+    before = town.ids()
     town.control.reset()
     town.rounds(1, Portions(first=20, more=0, most=100))
     assert town.mails() == 20
+    assert town.ids() & before == set()
     assert town.rows("sent_mail") == 40
 
 

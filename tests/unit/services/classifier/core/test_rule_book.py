@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from services.classifier.core.notices import NOTICE_LIMIT
 from services.classifier.core.patterns import PatternError, compile_pattern, pattern_pieces, plain_words
-from services.classifier.core.rule_book import Rule, RuleError, TextRules, compile_rules
+from services.classifier.core.rule_book import compile_rules
+from services.classifier.core.text_rules import Rule, RuleError, TextRules
 from services.classifier.settings import shipped_rules
 from shared.domain.bounces import BounceClass
 
