@@ -85,7 +85,7 @@ schemas: $(STAMP) ## Writes docs/schemas/*.json and docs/messages.md again, from
 	$(BIN)/python docs/generate.py
 
 lock: $(STAMP) ## Writes the lock files again, from pyproject.toml (UPGRADE=1 takes newer versions)
-	$(LOCK) --output-file requirements.lock pyproject.toml
+	$(LOCK) --extra otlp --output-file requirements.lock pyproject.toml
 	$(LOCK) --extra demo --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
 	$(LOCK) --extra conformance --constraint requirements-dev.lock --output-file requirements-conformance.lock pyproject.toml
 	$(LOCK) --constraint requirements-dev.lock --output-file requirements-build.lock requirements-build.in

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+
 from shared.contracts.envelope import Body, wrap
 from shared.contracts.schemas import schema_name, schemas
 from shared.domain.errors import CredentialsRejected, MailGone, PayloadRejected, Permanent
@@ -213,14 +214,14 @@ def provider_errors_page() -> str:
 def documents() -> dict[str, str]:
     """Path below docs/ -> text, of everything that is generated."""
     pages = {f"schemas/{name}.json": json.dumps(schema, indent=2) + "\n" for name, schema in schemas().items()}
-    return {**pages, "messages.md": messages_page(), "provider-errors.md": provider_errors_page()}
+    return {**pages, "messages.md": messages_page(), "provider-errors.md": provider_errors_page(), PAGE: classification_page(DOCS / PAGE)}
 
 
 def differences() -> list[str]:
     """A line for each document that is not what the code says, followed by the difference."""
     wanted = documents()
     found = {f"schemas/{path.name}": path.read_text("utf-8") for path in (DOCS / "schemas").glob("*.json")}
-    pages = [page for page in (DOCS / "messages.md", DOCS / "provider-errors.md") if page.exists()]
+    pages = [page for page in (DOCS / "messages.md", DOCS / "provider-errors.md", DOCS / PAGE) if page.exists()]
     found.update({page.name: page.read_text("utf-8") for page in pages})
     lines: list[str] = []
     for name in sorted(wanted.keys() | found.keys()):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 HEAD = (
     b"From: mailer-daemon@example.com\nTo: a@example.org\nReturn-Path: <>\n"
     b"Subject: Undelivered Mail Returned to Sender\n"
@@ -26,7 +28,7 @@ def nested(levels: int) -> bytes:
 
 
 MULTIPART = HEAD + b'Content-Type: multipart/mixed; boundary="b"\n\n'
-HOSTILE = {
+HOSTILE: dict[str, Callable[[], bytes]] = {
     "50 MB before the report part": lambda: report(notice=b"y" * 50_000_000),
     "20,000 parts": lambda: MULTIPART + b"--b\nContent-Type: text/plain\n\nx\n" * 20_000,
     "20,000 nested parts": lambda: nested(20_000),

@@ -43,6 +43,11 @@ def postgresql(*, durable: bool = False) -> PostgreSQL:
     url = os.environ.get(DATABASE_VARIABLE)
     if url:
         return _given("PostgreSQL", lambda: GivenPostgreSQL(url))
+    return own_postgresql(durable=durable)
+
+
+def own_postgresql(*, durable: bool = False) -> PostgreSQL:
+    """A running PostgreSQL that may be stopped and frozen, whatever the environment names. Raises NoServer."""
     ways: tuple[Callable[[], PostgreSQL], ...] = (
         lambda: _in_docker(docker.DockerPostgreSQL),
         lambda: _closed_on_failure(PrivatePostgreSQL(durable=durable)),

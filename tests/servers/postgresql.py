@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -151,8 +152,10 @@ class PrivatePostgreSQL:
         # Each backend is a session leader of its own, so the group's id does not reach it: walk the children instead.
         if self._child is not None:
             pid = self._child.process.pid
-            for each in (pid, *_children_of(pid)):
-                os.kill(each, number)
+            os.kill(pid, number)  # first the one that makes new ones
+            for each in _children_of(pid):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(each, number)
 
     def close(self) -> None:
         """Stops it and removes its data."""

@@ -109,6 +109,11 @@ def _story(one: RecipientFinding, trace: list[Judged], rules: RuleBook) -> Recip
     every = [(hit, text) for text in judged.found.texts for hit in _hits(text, judged, rules)]
     deciding = next(((hit, text) for hit, text in every if hit.rule.id == judged.verdict.rule), None)
     near: dict[str, Near] = {}
+    if one.rule != judged.verdict.rule:  # what the rules made of the words, had it been final
+        verdict = judged.verdict
+        words = deciding[0].words if deciding else one.status or ""
+        near[verdict.rule] = Near(verdict.rule, verdict.bounce_class, words, "it is delayed, so nothing is final yet")
+        deciding = None
     for hit, _ in every:
         if hit.rule.id != judged.verdict.rule:
             near.setdefault(hit.rule.id, _near(hit, judged, rules, passed=deciding is not None))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from services.classifier.core.own_rules import Source
@@ -39,12 +39,12 @@ class MailFetchedHandler:
         self._rule_set = rule_set
         self._own: OwnRulesWatch | None = None
 
-    def follow(self, rules_file: str | None) -> None:
+    def follow(self, rules_file: str | None, clock: Callable[[], float] = time.monotonic) -> None:
         """From now on operators' own rules count too: those of a file (None: no file), then those of the database.
 
         Raises SystemExit if they can't be used: mails are not to be read without rules that somebody counts on.
         """
-        self._own = OwnRulesWatch(self._use, rules_file)
+        self._own = OwnRulesWatch(self._use, rules_file, clock)
         with self._database.transaction() as connection:
             self._own.refresh(connection, strict=True)
 

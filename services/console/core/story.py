@@ -85,7 +85,8 @@ def tell(story: StoryFacts, viewer: str | None = None) -> list[Line]:
         _entry(fact, viewer) for fact in story.blacklist if fact.customer is None or _may_see(fact.customer, viewer)
     ]
     # Python's sort is stable: facts of one instant stay in the order of the pipeline.
-    return sorted(lines, key=lambda line: line.at)
+    # "Served" closes its transaction, whose facts all have its instant.
+    return sorted(lines, key=lambda line: (line.at, line.kind == "served"))
 
 
 def answer(story: StoryFacts, name: str, viewer: str | None = None) -> list[str]:
@@ -177,7 +178,7 @@ def _later(at: datetime, before: datetime | None) -> str:
     """How long a stage took; nothing where a clock that is not ours says that it took less than none."""
     if before is None or at < before:
         return ""
-    return f", {(at - before).total_seconds():.1f} s later"
+    return f", {(at - before).total_seconds():.2f} s later"
 
 
 def _class(bounce_class: str | None, kind: str | None) -> str:

@@ -84,10 +84,10 @@ class PlannedMail:
         return self.bounce_class is not BounceClass.NONE
 
 
-def plan(seed: int, count: int, now: datetime) -> list[PlannedMail]:
-    """`count` mails over all mailboxes; the same seed gives the same mails. Every kind comes up at least once."""
+def plan(seed: int, count: int, now: datetime, mailboxes: Sequence[PlannedMailbox] = MAILBOXES) -> list[PlannedMail]:
+    """`count` mails over all `mailboxes`; the same seed gives the same mails. Every kind comes up at least once."""
     order = _order(seed, count)
-    return [_mail(seed, number, KINDS[kind], now) for number, kind in enumerate(order)]
+    return [_mail(seed, number, KINDS[kind], now, mailboxes) for number, kind in enumerate(order)]
 
 
 def _order(seed: int, count: int) -> list[int]:
@@ -98,10 +98,12 @@ def _order(seed: int, count: int) -> list[int]:
     return [kind for _, kind in sorted((_hash(seed, "order", n), kind) for n, kind in enumerate(kinds))]
 
 
-def _mail(seed: int, number: int, kind: tuple[str, int, BounceClass], now: datetime) -> PlannedMail:
+def _mail(
+    seed: int, number: int, kind: tuple[str, int, BounceClass], now: datetime, mailboxes: Sequence[PlannedMailbox]
+) -> PlannedMail:
     name, _, bounce_class = kind
     token = _hash(seed, "mail", number)[:24]
-    mailbox = MAILBOXES[int(token[:6], 16) % len(MAILBOXES)]
+    mailbox = mailboxes[int(token[:6], 16) % len(mailboxes)]
     count = 1 + (_OTHERS_IN_MULTI if name == "multi_recipient" else 0)
     recipients = tuple(f"reader{number}x{n}@{_domain(token, n)}" for n in range(count))
     return PlannedMail(

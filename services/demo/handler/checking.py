@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 from services.demo.core.comparing import MailOutcome, Outcome
-from services.demo.core.planting import MAILBOXES, PlannedMail
+from services.demo.core.planting import PlannedMail, PlannedMailbox
 from services.simulator.http.control_client import ControlClient
 from shared.storage import demo_counts
 from shared.storage.database import Database
@@ -26,7 +26,7 @@ def collect(
         blacklisted = demo_counts.blacklisted(connection)
         statuses = demo_counts.statuses(connection)
         dead_letters = demo_counts.waiting_dead_letters(connection)
-    untouched = _untouched(control)
+    untouched = _untouched(control, {mail.mailbox for mail in mails})
     outcomes: dict[int, MailOutcome] = {}
     for mail in mails:
         key = (mail.mailbox.address, ids[mail.number])
@@ -40,10 +40,10 @@ def collect(
     return Outcome(outcomes, blacklisted, statuses, dead_letters, len(ledger))
 
 
-def _untouched(control: ControlClient) -> set[tuple[str, str]]:
+def _untouched(control: ControlClient, mailboxes: Set[PlannedMailbox]) -> set[tuple[str, str]]:
     """(mailbox, id) of mails that lie unread where they arrived."""
     left: set[tuple[str, str]] = set()
-    for mailbox in MAILBOXES:
+    for mailbox in mailboxes:
         for mail in control.mails(mailbox.provider, mailbox.address):
             arrived = _PLACES["inbox"] | _PLACES["junk"]
             if mail["unread"] and arrived & set(mail["places"]):

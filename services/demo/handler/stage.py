@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from services.console.handler.apply import apply_document
-from services.demo.core.planting import MAILBOXES, PlannedMail
+from services.demo.core.planting import MAILBOXES, PlannedMail, PlannedMailbox
 from services.simulator.__main__ import RunningSimulator
 from services.simulator.core.composing import OriginalMail, compose
 from services.simulator.http.control_client import ControlClient
@@ -41,14 +41,15 @@ def set_up(
     now: datetime,
     *,
     mails_before: int = 0,
+    mailboxes: Sequence[PlannedMailbox] = MAILBOXES,
 ) -> None:
     """Accounts and mailboxes at the simulator; customers, keys, lists, sent mail and bounce servers through `apply`.
 
     mails_before: how many mails each mailbox has had before, so that ids do not come twice.
     """
     control = ControlClient(simulator.http_url)
-    secrets = _register(control, simulator, mails_before)
-    apply_document(database, sealer, _document(simulator, mails), now=now, environment=secrets.get)
+    secrets = _register(control, simulator, mails_before, mailboxes)
+    apply_document(database, sealer, _document(simulator, mails, mailboxes), now=now, environment=secrets.get)
 
 
 def announce(database: Database, sealer: Sealer, mails: Sequence[PlannedMail], now: datetime) -> None:
@@ -71,7 +72,7 @@ def plant(
             planted(len(some))
     lasting = {
         mail["id"]: mail["lasting_id"]
-        for mailbox in MAILBOXES
+        for mailbox in {mail.mailbox for mail in mails}
         if mailbox.provider == "microsoft"
         for mail in control.mails(mailbox.provider, mailbox.address)
     }
@@ -94,7 +95,9 @@ def _compose(mail: PlannedMail, now: datetime) -> bytes:
     return compose(mail.kind, original, at=now, token=mail.token, shape=mail.shape, others=others)
 
 
-def _register(control: ControlClient, simulator: RunningSimulator, mails_before: int) -> dict[str, str]:
+def _register(
+    control: ControlClient, simulator: RunningSimulator, mails_before: int, mailboxes: Sequence[PlannedMailbox]
+) -> dict[str, str]:
     """Apps, service accounts and mailboxes; returns the secrets by the names that the document gives them."""
     secrets: dict[str, str] = {}
     for name in ("acme-microsoft", "system-microsoft"):
@@ -103,25 +106,27 @@ def _register(control: ControlClient, simulator: RunningSimulator, mails_before:
     for name in ("birch-google", "system-google"):
         key_file = control.register_service_account(_account(name), token_uri=f"{simulator.https_url}/token")
         secrets[f"SECRET_{name}"] = json.dumps(key_file)
-    for mailbox in MAILBOXES:
+    for mailbox in mailboxes:
         control.register_mailbox(mailbox.provider, mailbox.address, mails_before=mails_before)
     return secrets
 
 
-def _document(simulator: RunningSimulator, mails: Sequence[PlannedMail]) -> dict[str, Any]:
+def _document(
+    simulator: RunningSimulator, mails: Sequence[PlannedMail], mailboxes: Sequence[PlannedMailbox]
+) -> dict[str, Any]:
     """What an operator would have written as YAML."""
     return {
         "settings": {"max_bounce_servers": -1, "max_monitors": -1},
         "groups": [{"name": "all", "max_bounce_servers": -1}],
         "customers": [{"uid": uid, "name": name, "group": "all"} for uid, name in _CUSTOMERS.items()],
-        "keys": [_key(name, simulator) for name in sorted({mailbox.key for mailbox in MAILBOXES})],
+        "keys": [_key(name, simulator) for name in sorted({mailbox.key for mailbox in mailboxes})],
         "lists": [_list(uid, mails) for uid in _CUSTOMERS],
         "campaigns": [
             {"uid": f"{uid}-november", "customer": uid, "name": "November", "list": f"{uid}-readers"}
             for uid in _CUSTOMERS
         ],
         "sent_mail": [_sent(mail) for mail in mails],
-        "bounce_servers": [_server(number) for number in range(len(MAILBOXES))],
+        "bounce_servers": [_server(mailbox) for mailbox in mailboxes],
     }
 
 
@@ -162,8 +167,7 @@ def _sent(mail: PlannedMail) -> dict[str, Any]:
     }
 
 
-def _server(number: int) -> dict[str, Any]:
-    mailbox = MAILBOXES[number]
+def _server(mailbox: PlannedMailbox) -> dict[str, Any]:
     server: dict[str, Any] = {
         "name": f"{mailbox.customer} {mailbox.address}",
         "provider": mailbox.provider,
