@@ -25,7 +25,7 @@ KEEP ?=
 CORPUS ?=
 ARGS ?=
 
-.PHONY: help install check format test conformance demo bench bench-classify schemas lock image system clean
+.PHONY: help install check format test chaos conformance demo bench bench-classify schemas lock image system clean
 
 help: ## Lists the targets
 	@echo "API Connect. Targets:"
@@ -56,6 +56,9 @@ format: $(STAMP) ## Puts the code into the one format and repairs what the linte
 
 test: $(STAMP) ## The whole test suite on real PostgreSQL and RabbitMQ, found or started (ARGS=… goes to pytest)
 	$(BIN)/pytest $(ARGS)
+
+chaos: $(STAMP) ## The pipeline on real servers under kills, restarts, a wiped broker, wrong answers; ends itself (SEED=7 MAILS=5000)
+	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(MAILS),--mails $(MAILS))
 
 conformance: $(CLIENTS_STAMP) ## Google's and Microsoft's own clients against the simulator (700 MB once; ARGS=… goes to pytest)
 	$(CLIENTS)/bin/python -m pytest --confcutdir=tests/conformance tests/conformance $(ARGS)

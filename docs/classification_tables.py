@@ -11,7 +11,6 @@ from services.classifier.core.text_rules import Rule
 from services.classifier.settings import shipped_rules
 from shared.domain.bounces import SEVERITY, Confidence
 
-PAGE = "classification.md"
 _TITLES = {1: "Tier 1: feedback loops", 2: "Tier 2: delivery reports", 3: "Tier 3: notices without a report part"}
 
 
@@ -42,7 +41,13 @@ def _rules() -> list[str]:
     patterns = sum(len(_patterns(rule)) for rule in rules)
     lines = [f"{len(rules)} rules with {patterns} patterns, codes and types."]
     for tier in TIERS.values():
-        lines += ["", f"### {_TITLES[tier]}", "", "| # | rule | class | reason | example | source |", "|---|---|---|---|---|---|"]
+        lines += [
+            "",
+            f"### {_TITLES[tier]}",
+            "",
+            "| # | rule | class | reason | example | source |",
+            "|---|---|---|---|---|---|",
+        ]
         lines += [_row(place, rule) for place, rule in enumerate((one for one in rules if one.tier == tier), 1)]
         notes = [f"- `{rule.id}`: {_cell(rule.note)}" for rule in rules if rule.tier == tier and rule.note]
         lines += ["", "Where order matters:", "", *notes] if notes else []

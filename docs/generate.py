@@ -1,8 +1,9 @@
-"""Writes what is generated in docs/: schemas/*.json, messages.md and provider-errors.md. With --check it changes nothing, and fails on any difference."""
+"""Writes what is generated in docs/: schemas/*.json, messages.md, provider-errors.md and the tables of classification.md. With --check it changes nothing, and fails on any difference."""
 
 from __future__ import annotations
 
 import difflib
+import importlib.util
 import json
 import sys
 from collections.abc import Sequence
@@ -10,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
-
 
 from shared.contracts.envelope import Body, wrap
 from shared.contracts.schemas import schema_name, schemas
@@ -21,6 +21,7 @@ from shared.providers.gmail.errors import ROWS as GMAIL_ROWS
 from shared.providers.graph.errors import ROWS as GRAPH_ROWS
 
 DOCS = Path(__file__).parent
+CLASSIFICATION = "classification.md"
 # Who publishes a message is known to no table of the code; a test compares these keys with the catalogue.
 PUBLISHERS = {
     "token.refresh": "scheduler",
@@ -211,17 +212,35 @@ def provider_errors_page() -> str:
     return "\n".join(lines)
 
 
+def classification_page() -> str:
+    """The whole of classification.md, written by hand but for its tables. Their module stands beside this one."""
+    spec = importlib.util.spec_from_file_location("classification_tables", DOCS / "classification_tables.py")
+    if spec is None or spec.loader is None:
+        raise ImportError("docs/classification_tables.py")
+    tables = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tables)
+    page: str = tables.classification_page(DOCS / CLASSIFICATION)
+    return page
+
+
 def documents() -> dict[str, str]:
     """Path below docs/ -> text, of everything that is generated."""
     pages = {f"schemas/{name}.json": json.dumps(schema, indent=2) + "\n" for name, schema in schemas().items()}
-    return {**pages, "messages.md": messages_page(), "provider-errors.md": provider_errors_page(), PAGE: classification_page(DOCS / PAGE)}
+    return {
+        **pages,
+        "messages.md": messages_page(),
+        "provider-errors.md": provider_errors_page(),
+        CLASSIFICATION: classification_page(),
+    }
 
 
 def differences() -> list[str]:
     """A line for each document that is not what the code says, followed by the difference."""
     wanted = documents()
     found = {f"schemas/{path.name}": path.read_text("utf-8") for path in (DOCS / "schemas").glob("*.json")}
-    pages = [page for page in (DOCS / "messages.md", DOCS / "provider-errors.md", DOCS / PAGE) if page.exists()]
+    pages = [
+        page for page in (DOCS / "messages.md", DOCS / "provider-errors.md", DOCS / CLASSIFICATION) if page.exists()
+    ]
     found.update({page.name: page.read_text("utf-8") for page in pages})
     lines: list[str] = []
     for name in sorted(wanted.keys() | found.keys()):

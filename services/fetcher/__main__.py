@@ -14,12 +14,11 @@ from shared.messaging.broker import Broker
 from shared.messaging.process import Service, run_service
 from shared.messaging.runner import ConcurrentRunner
 from shared.messaging.unit import UnitFactory
-from shared.providers.catalogue import catalogue
-from shared.providers.http import Transport
+from shared.providers.catalogue import catalogue_for
 from shared.settings import instance_name
 from shared.storage.database import Database
 from shared.storage.sealing import Sealer
-from shared.telemetry import LEASE_AGE, observe_api_call, observe_budget, start_tracing
+from shared.telemetry import LEASE_AGE, observe_budget, start_tracing
 
 
 class _Polling:
@@ -36,18 +35,12 @@ class _Polling:
 
 def build(settings: FetcherSettings, database: Database, broker: Broker) -> Service:
     """The service over an open database and a broker."""
-    transport = Transport(
-        ca_file=settings.provider_ca_file,
-        connect_timeout=settings.provider_connect_timeout,
-        read_timeout=settings.provider_read_timeout,
-        observe=observe_api_call,
-    )
     sealer = Sealer.parse(settings.sealing_keys.get_secret_value())
     holder = instance_name()
     units = UnitFactory(database, broker.publisher())
     leases = Leases(database)
     LEASE_AGE.set_function(leases.oldest_seconds)
-    access = MailboxAccess(database, sealer, catalogue(transport), holder, observe=observe_budget)
+    access = MailboxAccess(database, sealer, catalogue_for(settings), holder, observe=observe_budget)
     handler = PollMailboxHandler(units, access, sealer, leases, settings, holder, random.random)
     runner = ConcurrentRunner(broker, units, handler, concurrency=settings.mailboxes_at_once)
     tracing = start_tracing("fetcher", settings.otlp_endpoint)

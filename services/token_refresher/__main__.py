@@ -9,25 +9,18 @@ from shared.messaging.broker import Broker
 from shared.messaging.process import Service, run_service
 from shared.messaging.runner import ConcurrentRunner
 from shared.messaging.unit import UnitFactory
-from shared.providers.catalogue import catalogue
-from shared.providers.http import Transport
+from shared.providers.catalogue import catalogue_for
 from shared.settings import instance_name
 from shared.storage.database import Database
 from shared.storage.sealing import Sealer
-from shared.telemetry import observe_api_call, start_tracing
+from shared.telemetry import start_tracing
 
 
 def build(settings: TokenRefresherSettings, database: Database, broker: Broker) -> Service:
     """The service over an open database and a broker."""
-    transport = Transport(
-        ca_file=settings.provider_ca_file,
-        connect_timeout=settings.provider_connect_timeout,
-        read_timeout=settings.provider_read_timeout,
-        observe=observe_api_call,
-    )
     sealer = Sealer.parse(settings.sealing_keys.get_secret_value())
     holder = instance_name()
-    handler = RefreshTokenHandler(database, sealer, Tokens(database, sealer, catalogue(transport), holder))
+    handler = RefreshTokenHandler(database, sealer, Tokens(database, sealer, catalogue_for(settings), holder))
     units = UnitFactory(database, broker.publisher())
     runner = ConcurrentRunner(broker, units, handler, concurrency=settings.tokens_at_once)
     return Service(

@@ -156,7 +156,7 @@ class Run:
         with psycopg.connect(url, autocommit=True) as connection:
             while True:
                 row = connection.execute("select count(*) from heartbeats").fetchone()
-                if row and row[0] >= len(replica_names()) or time.monotonic() > give_up_at:
+                if (row and row[0] >= len(replica_names())) or time.monotonic() > give_up_at:
                     break
                 time.sleep(0.1)
         self.say(f"{len(self.fleet.names())} processes run")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from random import Random
 
 from services.demo.core.planting import PlannedMailbox
@@ -90,10 +91,7 @@ class Scenario:
         begin = self.mails // 3
         rest, last = self.mails - begin, self.window * 0.8
         cuts = [begin + rest * n // self.portions for n in range(self.portions + 1)]
-        later = [
-            Portion(last * (n + 1) / self.portions, first, to)
-            for n, (first, to) in enumerate(zip(cuts, cuts[1:], strict=False))
-        ]
+        later = [Portion(last * (n + 1) / self.portions, first, to) for n, (first, to) in enumerate(pairwise(cuts))]
         return [Portion(0, 0, begin), *later]
 
     def mailboxes(self) -> list[PlannedMailbox]:

@@ -14,8 +14,7 @@ from shared.domain.mailboxes import Provider
 from shared.messaging.broker import Broker
 from shared.messaging.rabbitmq import RabbitBroker
 from shared.messaging.unit import UnitFactory
-from shared.providers.catalogue import catalogue
-from shared.providers.http import Transport
+from shared.providers.catalogue import catalogue_for
 from shared.providers.provider import ProviderRecord
 from shared.settings import BrokerSettings, DatabaseSettings, ProviderSettings, SealingSettings
 from shared.storage import migrator
@@ -88,14 +87,7 @@ def opened_units() -> Iterator[UnitFactory]:
 
 def providers() -> Mapping[Provider, ProviderRecord]:
     """The real providers, reached as the settings say."""
-    settings = ProviderSettings.read()
-    return catalogue(
-        Transport(
-            ca_file=settings.provider_ca_file,
-            connect_timeout=settings.provider_connect_timeout,
-            read_timeout=settings.provider_read_timeout,
-        )
-    )
+    return catalogue_for(ProviderSettings.read())
 
 
 def sealer() -> Sealer:

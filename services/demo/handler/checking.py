@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence
 
 from services.demo.core.comparing import MailOutcome, Outcome
 from services.demo.core.planting import PlannedMail, PlannedMailbox
@@ -40,7 +40,7 @@ def collect(
     return Outcome(outcomes, blacklisted, statuses, dead_letters, len(ledger))
 
 
-def _untouched(control: ControlClient, mailboxes: Set[PlannedMailbox]) -> set[tuple[str, str]]:
+def _untouched(control: ControlClient, mailboxes: Collection[PlannedMailbox]) -> set[tuple[str, str]]:
     """(mailbox, id) of mails that lie unread where they arrived."""
     left: set[tuple[str, str]] = set()
     for mailbox in mailboxes:
