@@ -22,7 +22,10 @@ pytestmark = pytest.mark.system
 
 MAILS = 24
 # For a test, time passes by turning the clock of the rows: a dead process's lease and a lost message's mark run out.
-TIME_PASSES = "update mailboxes set leased_until = case when leased_until is not null then now() end, poll_requested_until = now()"
+TIME_PASSES = """
+    update mailboxes
+    set leased_until = case when leased_until is not null then now() end, poll_requested_until = now()
+"""
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +124,8 @@ def test_a_token_refresher_that_is_killed_in_the_middle_loses_nothing(world: Sim
     planted = [world.plant("hard") for _ in range(MAILS)]
     with running(world.database, own_rabbitmq_url, world.running.ca_file) as processes:
         assert until(lambda: served(world) >= 1), processes.logs()
+        do(world.database, "update mailboxes set paused = true")  # or a poll would refresh the token by itself
+        assert until(lambda: value(world.database, "select leased_until from mailboxes") is None), processes.logs()
         world.control.set_latency(3_000)  # so that it is killed while it waits for Microsoft
         do(world.database, "update access_tokens set expires_at = now() + interval '9 minutes', sealed = sealed")
         processes.kill("scheduler")
@@ -132,6 +137,7 @@ def test_a_token_refresher_that_is_killed_in_the_middle_loses_nothing(world: Sim
         processes.start("token_refresher")
         fresh = "select expires_at > now() + interval '50 minutes' from access_tokens"
         assert until(lambda: value(world.database, fresh), 20), processes.logs()
+        do(world.database, "update mailboxes set paused = false")
         finish(world, processes, MAILS)
     nothing_lost_nothing_doubled(world, planted)
 
