@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 from services.classifier.core.explaining import FOLLOWS
@@ -69,7 +68,7 @@ def _row(place: int, rule: Rule) -> str:
     )
 
 
-def _patterns(rule: Rule) -> Iterable[str]:
+def _patterns(rule: Rule) -> tuple[str, ...]:
     return rule.text + rule.codes + rule.types
 
 

@@ -10,12 +10,16 @@ from shared.mail.headers import Headers
 
 @dataclass(frozen=True, slots=True)
 class FeedbackReport:
-    """The fields of a message/feedback-report part. `recipient`: whom the mail was sent to, empty where redacted."""
+    """The fields of a message/feedback-report part.
+
+    recipient: whom the mail was sent to, empty where redacted. others: the rest, where the report names several.
+    """
 
     feedback_type: str
     recipient: str
     source: str
     original_mail_from: str = ""
+    others: tuple[str, ...] = ()
 
 
 def parse_feedback_report(block: bytes) -> FeedbackReport:
@@ -25,12 +29,13 @@ def parse_feedback_report(block: bytes) -> FeedbackReport:
     """
     fields = Headers(block.lstrip(b"\n").replace(b"\n\n", b"\n"))
     kind = fields.get("feedback-type").split(";")[0].split("(")[0].strip().lower()
-    recipient = ""
+    named: dict[str, None] = {}
     for name in ("original-rcpt-to", "removal-recipient", "x-original-rcpt-to"):
-        recipient = recipient or plain_address(fields.get(name))
-    return FeedbackReport(
-        kind or "abuse", recipient, fields.get("user-agent"), address_of(fields.get("original-mail-from"))
-    )
+        if not named:
+            named = dict.fromkeys(address for one in fields.all(name)[:100] if (address := plain_address(one)))
+    recipient, *others = [*named] or [""]
+    sender = address_of(fields.get("original-mail-from"))
+    return FeedbackReport(kind or "abuse", recipient, fields.get("user-agent"), sender, tuple(others))
 
 
 def is_jmrp(outer: Headers, returned: Headers | None) -> bool:

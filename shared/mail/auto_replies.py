@@ -13,8 +13,11 @@ def is_auto_reply(headers: Headers) -> bool:
     Delivery reports often carry `Auto-Submitted: auto-replied` too, so ask only after the mail is known not to be one.
     """
     submitted = headers.get("auto-submitted").lower()
-    if submitted.startswith(("auto-replied", "auto-notified")):
-        return True
+    return submitted.startswith(("auto-replied", "auto-notified")) or is_marked_auto_reply(headers)
+
+
+def is_marked_auto_reply(headers: Headers) -> bool:
+    """Whether a mark that no delivery report has says `automatic answer`: fields of autoresponders, or the subject."""
     if any(name in headers for name in _MARKS):
         return True
     if headers.get("x-precedence").lower() == "auto_reply" or headers.get("precedence").lower() == "auto_reply":

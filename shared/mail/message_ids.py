@@ -44,10 +44,8 @@ def find(
     returned: headers of the returned parts. reports: fields of the delivery-status parts (lower-case names).
     body: decoded text in which a returned mail may be quoted, capped by the caller.
     """
-    found: dict[Reference, None] = {}
-    for source, value in sorted(_candidates(outer, list(returned), reports, body), key=lambda one: _ORDER[one[0]]):
-        found.setdefault(Reference(source, value))
-    return tuple(found)[:_MOST]
+    named = sorted(_candidates(outer, list(returned), reports, body), key=lambda one: _ORDER[one[0]])
+    return tuple(Reference(source, value) for source, value in list(dict.fromkeys(named))[:_MOST])
 
 
 def _candidates(
@@ -70,7 +68,8 @@ def _candidates(
     if body:
         yield from _quoted(body)
     for name in ("delivered-to", "x-original-to", "to"):
-        found = _PLUS_ADDRESS.search(outer.get(name)[:1_000])
+        value = outer.get(name)
+        found = _PLUS_ADDRESS.search(value[:1_000]) if "+" in value else None
         if found:
             yield ReferenceSource.ENVELOPE_ADDRESS, found.group(1)
             break

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -25,8 +25,7 @@ _LEFT_OVER = {
     "mails between stages": "select count(*) from fetched_mail where stage <> 'served' or disposal_due",
 }
 _COMMITTED = """
-    select b.mailbox, b.provider_mail_id, max(pg_xact_commit_timestamp(b.xmin)), max(f.served_at)
-    from bounce_log b join fetched_mail f on f.id = b.mail_id group by 1, 2
+    select mailbox, provider_mail_id, max(pg_xact_commit_timestamp(xmin)) from bounce_log group by 1, 2
 """
 _CHANGES = "select s.email, c.after from subscriber_changes c join subscribers s on s.id = c.subscriber_id"
 
@@ -117,18 +116,32 @@ def _removed_after_commit(
     removals: Sequence[Mapping[str, Any]],
     reports: set[tuple[str, str]],
 ) -> None:
-    """The simulator's clock and PostgreSQL's are this machine's. served_at, where a commit's time is not known."""
-    committed = {(row[0], row[1]): row[2] or row[3] for row in connection.execute(_COMMITTED)}
-    early, others = [], []
+    """The simulator's clock and PostgreSQL's are both this machine's."""
+    committed = {(row[0], row[1]): row[2] for row in connection.execute(_COMMITTED) if row[2] is not None}
+    verdict.lines.append(Line("commit times known", len(reports), len(reports & committed.keys())))
+    early, others = removed_wrongly(removals, committed, reports)
+    verdict.nothing("removed before the commit", early)
+    verdict.nothing("removed, but no report", others)
+
+
+def removed_wrongly(
+    removals: Sequence[Mapping[str, Any]],
+    committed: Mapping[tuple[str, str], datetime],
+    reports: Collection[tuple[str, str]],
+) -> tuple[list[str], list[str]]:
+    """Sentences on mails that were removed before their rows were committed, and on those that nobody should have removed.
+
+    removals: the simulator's log, oldest first. committed: (mailbox, lasting id) -> time of the last of its rows.
+    """
     first: dict[tuple[str, str], datetime] = {}
     for one in removals:
         first.setdefault((one["mailbox"], one["lasting_id"]), datetime.fromisoformat(one["at"]))
+    early, others = [], []
     for mail, at in first.items():
         if mail not in reports:
             others.append(f"{mail}: removed, but it is no report")
         elif mail not in committed:
-            early.append(f"{mail}: removed at {at}, has no row")
+            early.append(f"{mail}: removed at {at}, has no row whose commit is known")
         elif at < committed[mail]:
             early.append(f"{mail}: removed at {at}, its rows were committed at {committed[mail]}")
-    verdict.nothing("removed before the commit", early)
-    verdict.nothing("removed, but no report", others)
+    return early, others

@@ -35,12 +35,19 @@ class Fleet:
         command = [sys.executable, "-m", f"services.{service}"]
         self._running[name] = Child(command, env=self._environment, output=self._logs / f"{name}.log", cwd=ROOT)
 
-    def kill(self, name: str) -> None:
-        """SIGKILL, the processes below it too: nothing is handed back, nothing is said."""
-        child = self._running.pop(name, None)
-        if child is not None:
-            child.end(SIGKILL)
-            self.kills[name.rpartition("-")[0]] += 1
+    def kill(self, name: str) -> str | None:
+        """SIGKILL, the processes below it too: nothing is handed back, nothing is said. Returns who it was.
+
+        One that is dead already is spared for another of its service; None: they are all dead.
+        """
+        service = name.rpartition("-")[0]
+        alive = [one for one in self._running if one.rpartition("-")[0] == service]
+        if not alive:
+            return None
+        chosen = name if name in alive else alive[0]
+        self._running.pop(chosen).end(SIGKILL)
+        self.kills[service] += 1
+        return chosen
 
     def replace_dead(self) -> None:
         """Starts again, as an orchestrator does, what ended without being killed; such an end is remembered."""

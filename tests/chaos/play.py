@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -10,27 +9,41 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import LiteralString
 
 import psycopg
 
+from services.demo.core.comparing import Line
 from services.demo.core.planting import plan
-from services.demo.handler.stage import plant, set_up
+from services.demo.handler.stage import set_up
 from services.simulator.__main__ import RunningSimulator, start
 from services.simulator.http.control_client import ControlClient
 from services.simulator.settings import SimulatorSettings
-from shared.storage import demo_counts
 from shared.storage.database import Database
 from shared.storage.migrator import migrate
 from shared.storage.sealing import Sealer
 from tests.chaos.checks import Verdict, look
 from tests.chaos.fleet import Fleet
-from tests.chaos.scenario import FAULT_SHARE, FAULTS, Kill, Portion, Scenario, replica_names
+from tests.chaos.scenario import FAULT_SHARE, FAULTS, Scenario, replica_names
 from tests.chaos.servers import ServerFaults, Servers
+from tests.chaos.threads import Planter, Watcher
 from tests.servers.postgresql import new_database
 
 _LOOK_SECONDS = 1.0
 _START_SECONDS = 40.0
 _LATENCY_MS = 20.0
+_TELL_SECONDS = 15.0
+
+# Of processes that died, and of messages that were lost: as if a minute or two had passed.
+_MARKS_RUN_OUT = (
+    "update mailboxes set poll_requested_until = now(), next_poll_at = now(),"
+    " leased_until = case when leased_until is not null then now() end"
+)
+# Mails that the providers refused wait 40 s, then 160 s and so on: not here, once the providers are well again.
+_REFUSED_AGAIN = (
+    "update fetched_mail set stage_at = stage_at - interval '1 hour' where stage = 'listed' and fetch_failures > 0"
+)
+_POLL_NOW = "update mailboxes set next_poll_at = now() where leased_until is null"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +59,7 @@ class Seen:
 
 @dataclass
 class Report:
-    """What was done, and what came of it."""
+    """What was done, and what came of it. answers: wrong ones. calls: all, until the answers were right again."""
 
     verdict: Verdict
     kills: Mapping[str, int]
@@ -55,39 +68,6 @@ class Report:
     calls: int
     seconds: float
     notes: list[str] = field(default_factory=list)
-
-
-class Watcher:
-    """Looks at the database now and then, in a thread of its own: it may be frozen."""
-
-    def __init__(self, url: str, depths: Callable[[], Mapping[str, int]]) -> None:
-        self._url = url
-        self._depths = depths
-        self._stop = threading.Event()
-        self.progress: demo_counts.Progress | None = None
-        self.busy = "not looked at yet"
-        self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
-        self._thread.start()
-
-    def close(self) -> None:
-        """Ends it."""
-        self._stop.set()
-        self._thread.join(30)
-
-    def _run(self) -> None:
-        while not self._stop.wait(_LOOK_SECONDS):
-            try:
-                with psycopg.connect(self._url, connect_timeout=5) as connection:
-                    self.progress = demo_counts.progress(connection)
-                    row = connection.execute(
-                        "select (select count(*) from outbox),"
-                        " (select count(*) from mailboxes where lease_holder is not null),"
-                        " (select count(*) from budget_slots where expires_at > now())"
-                    ).fetchone()
-                waiting = {name: count for name, count in self._depths().items() if count}
-                self.busy = f"outbox, leases, slots: {row}; {waiting}" if waiting or row != (0, 0, 0) else ""
-            except (psycopg.Error, OSError) as problem:
-                self.busy = f"{type(problem).__name__}: {problem}"
 
 
 class Run:
@@ -118,17 +98,17 @@ class Run:
             ending.callback(watcher.close)
             self._start_all(url)
             server_faults = self._faults(simulator, watcher, ending)
-            notes = self._rest(watcher)
-            answers = Counter[str]()
-            for rule in control.faults():
-                answers[f"{rule['detail'] or rule['kind']} {rule['when']} the work"] += rule["hits"]
-            control.clear_faults()
+            answers, calls = _answers(control), int(control.statistics()["total"])
+            control.clear_faults()  # a mail that is refused three times in a row waits longer than this run may take
+            notes = self._rest(watcher, url)
             ended_badly = self._stop_all(watcher)
             self._lasting(control)
             verdict = look(database, control, self.mails, self.ids, self._depths_at_rest())
             verdict.nothing("stopped badly at the end", ended_badly)
+            verdict.lines.append(Line("killed", self.scenario.kills, self.fleet.kills.total()))
+            faults = len(self.scenario.server_faults)
+            verdict.lines.append(Line("server faults", faults, sum(server_faults.values())))
             notes += self.fleet.ended_by_themselves
-            calls = sum(one["requests"] for one in control.limits())
             return Report(verdict, self.fleet.kills, server_faults, answers, calls, time.monotonic() - began, notes)
 
     def _prepare(self, database: Database, simulator: RunningSimulator, control: ControlClient) -> dict[str, str]:
@@ -168,44 +148,52 @@ class Run:
         def clock() -> float:
             return time.monotonic() - began
 
+        planter = Planter(simulator, self.mails, portions, clock)
+        ending.callback(planter.close)
+        self.ids = planter.ids
         servers = ServerFaults(self.servers, server_faults, self.scenario.freeze, clock, self.say)
         ending.callback(servers.close)
         servers.start()
-        events: list[Kill | Portion] = sorted([*kills, *portions], key=lambda event: event.at)
         back: list[tuple[float, str]] = []
-        while events or back or servers.busy():
+        while kills or back or servers.busy() or planter.busy():
             for due in [one for one in back if one[0] <= clock()]:
                 back.remove(due)
                 self.fleet.start(due[1])
-            while events and events[0].at <= clock():
-                event = events.pop(0)
-                if isinstance(event, Portion):
-                    some = self.mails[event.first : event.to]
-                    self.ids |= plant(simulator, some, datetime.now(UTC), lambda _: None)
-                else:
-                    self.fleet.kill(event.name)
-                    back.append((clock() + event.back_after, event.name))
-                    self.say(f"{event.name} is killed")
+            while kills and kills[0].at <= clock():
+                killed = self.fleet.kill(kills[0].name)
+                if killed is None:
+                    break  # until one of them is back
+                back.append((clock() + kills.pop(0).back_after, killed))
+                self.say(f"{killed} is killed")
             self.fleet.replace_dead()
             self._show(watcher)
             time.sleep(0.1)
-        if servers.problem is not None:
-            raise servers.problem
+        for problem in (planter.problem, servers.problem):
+            if problem is not None:
+                raise problem
         return servers.done
 
-    def _rest(self, watcher: Watcher) -> list[str]:
+    def _rest(self, watcher: Watcher, url: str) -> list[str]:
         """Until nothing is left to do; a note if that takes too long."""
-        self.say("no more faults but the providers'; now it must come to rest")
-        began = time.monotonic()
+        self.say("no more faults; now it must come to rest")
+        _turn_the_clock(url, _REFUSED_AGAIN, *([_MARKS_RUN_OUT] if self.scenario.hurry else []))
+        began = told = time.monotonic()
         while time.monotonic() - began < self.scenario.quiet:
             now = watcher.progress
+            if now is not None and time.monotonic() - told > _TELL_SECONDS:
+                told = time.monotonic()
+                self.say(
+                    f"{now.listed:,} mails listed, {now.served:,} served, {now.tidied:,} tidied, {now.tidy_due:,} to tidy"
+                )
             done = now is not None and now.served >= len(self.mails) and now.tidy_due == 0
             self.fleet.replace_dead()
             if done and not watcher.busy:
                 self.say(f"at rest after {time.monotonic() - began:.0f} s")
                 return []
+            if self.scenario.hurry and not done and not watcher.busy:
+                _turn_the_clock(url, _POLL_NOW)
             self._show(watcher, resting=True)
-            time.sleep(0.2)
+            time.sleep(_LOOK_SECONDS if self.scenario.hurry else 0.2)
         return [f"not at rest after {self.scenario.quiet:.0f} s: {watcher.progress}, {watcher.busy}"]
 
     def _stop_all(self, watcher: Watcher) -> list[str]:
@@ -234,3 +222,17 @@ class Run:
         now = watcher.progress
         served, due = (now.served, now.tidy_due) if now else (0, 0)
         self.show(Seen(len(self.ids), served, due, self.fleet.kills.total(), resting))
+
+
+def _answers(control: ControlClient) -> Counter[str]:
+    """How often each wrong answer was given."""
+    given: Counter[str] = Counter()
+    for rule in control.faults():
+        given[f"{rule['detail'] or rule['kind']} {rule['when']} the work"] += rule["hits"]
+    return given
+
+
+def _turn_the_clock(url: str, *statements: LiteralString) -> None:
+    with psycopg.connect(url) as connection:
+        for statement in statements:
+            connection.execute(statement)

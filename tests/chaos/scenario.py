@@ -56,6 +56,7 @@ class Scenario:
     """How much of everything. Times in seconds.
 
     window: in which all faults come. quiet: how long after it everything may take to come to rest.
+    hurry: when the faults are over, waits are cut short by turning the clock of the rows, not by waiting.
     server_faults: broker_restart, broker_wipe, database_restart, database_freeze, as often as each is to come.
     """
 
@@ -68,6 +69,7 @@ class Scenario:
     server_faults: tuple[str, ...]
     freeze: float = 20.0
     overdue: float = 20.0
+    hurry: bool = False
     portions: int = 12
 
     def schedule(self) -> tuple[list[Kill], list[ServerFault], list[Portion]]:
@@ -112,14 +114,23 @@ def _mailbox(provider: str, number: int) -> PlannedMailbox:
 def full(seed: int, mails: int) -> Scenario:
     """What `make chaos` does."""
     servers = ("broker_restart", "broker_restart", "broker_wipe", "database_restart", "database_freeze")
-    return Scenario(seed, mails, mailboxes_each=10, kills=30, window=150, quiet=300, server_faults=servers)
+    return Scenario(seed, mails, mailboxes_each=10, kills=30, window=120, quiet=300, server_faults=servers)
 
 
 def short(seed: int) -> Scenario:
     """What the test suite does."""
     wipe = ("broker_wipe",)
     return Scenario(
-        seed, 300, mailboxes_each=3, kills=6, window=12, quiet=100, server_faults=wipe, overdue=5, portions=3
+        seed,
+        300,
+        mailboxes_each=3,
+        kills=6,
+        window=12,
+        quiet=100,
+        server_faults=wipe,
+        overdue=5,
+        portions=3,
+        hurry=True,
     )
 
 

@@ -43,7 +43,7 @@ class Evidence:
 
 def evidence(texts: Iterable[str], reported: str | None, hosts: str = "") -> Evidence:
     """Evidence from texts and the reported status; a more telling code in the first text that has one wins over it."""
-    kept = tuple(text[:DIAGNOSTIC_LIMIT] for text in texts if text and not text.isspace())
+    kept = tuple(dict.fromkeys(text[:DIAGNOSTIC_LIMIT] for text in texts if text and not text.isspace()))
     status, reply = None, None
     for text in kept:
         if not has_code(text):

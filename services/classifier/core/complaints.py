@@ -24,10 +24,11 @@ def read_complaint(
     rule = rules.feedback.get(report.feedback_type)
     if rule is None or rule.bounce_class is BounceClass.NONE:
         return Outcome(1, MailKind.OTHER_REPORT, (), feedback_type=report.feedback_type)
-    finding = RecipientFinding(
-        _recipient(report, root, returned), rule.bounce_class, 1, rule.id, rule.reason, confidence=Confidence.HIGH
+    found = tuple(
+        RecipientFinding(address, rule.bounce_class, 1, rule.id, rule.reason, confidence=Confidence.HIGH)
+        for address in (_recipient(report, root, returned), *report.others)
     )
-    return Outcome(1, MailKind.COMPLAINT, (finding,), feedback_type=report.feedback_type)
+    return Outcome(1, MailKind.COMPLAINT, found, feedback_type=report.feedback_type)
 
 
 def _report(root: Part, parts: list[Part], caps: Caps) -> FeedbackReport | None:

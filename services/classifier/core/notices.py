@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from services.classifier.core.rule_book import RuleBook
-from shared.mail.auto_replies import is_auto_reply
+from shared.mail.auto_replies import is_marked_auto_reply
 from shared.mail.headers import Headers, words
 from shared.mail.message_ids import RETURNED_KINDS
 from shared.mail.mime import Caps, Part, html_to_text
@@ -73,14 +73,20 @@ def report_sign(headers: Headers, notice: Notice, has_returned: bool, rules: Rul
     subject = words(headers.get("subject")).lower()[:300]
     sender = words(headers.get("from")).lower()[:300]
     null_path = is_null_path(headers)
-    by_daemon = signs.sender.search(sender)
-    if not sender.strip() or null_path or by_daemon:
+    by_machine = signs.sender.search(sender)
+    if _TOLD_OTHERWISE.search(subject) or (not by_machine and is_marked_auto_reply(headers)):
+        return ""
+    if not sender.strip() or by_machine:
         if signs.subject.search(subject):
-            return "a machine's sender or null return path, and the subject"
-        if by_daemon and signs.opening.search(notice.text[:3_000].lower()):
+            return "a machine's sender and the subject"
+        text = notice.text[:3_000]
+        alone = null_path or has_returned or signs.daemon.search(sender) or _REPLY_LINE.search(text)
+        if by_machine and alone and signs.opening.search(text.lower()):
             return "a machine's sender and the opening words"
-    if null_path and has_returned and signs.opening.search(notice.text[:600].lower()):
-        return "" if is_auto_reply(headers) else "a null return path, a returned mail and the opening words"
+    elif null_path:
+        opening = signs.opening.search(notice.text[: 600 if has_returned else 3_000].lower())
+        if opening and (has_returned or signs.subject.search(subject)):
+            return "a null return path, the opening words and " + ("a returned mail" if has_returned else "the subject")
     if has_returned and signs.automatic.search(sender):
         known = signs.subject.search(subject) and signs.opening.search(notice.text[:3_000].lower())
         return "an automatic sender, a returned mail, the subject and the opening words" if known else ""
@@ -152,8 +158,9 @@ class Quotes:
         The whole notice follows, unless it names several recipients and this one among them.
         """
         near = self._near(recipient)
-        found = [" ".join(self._lines[place] for place in near if self._said[place])]
-        found.append(" ".join(self._lines[place] for place in near))
+        lines, said = self._lines, self._said
+        found = [" ".join([lines[place] for place in near if said[place]])]
+        found.append(" ".join([lines[place] for place in near]))
         if not self._several or not near:
             found += self._whole
         return tuple(text for text in found if text)
@@ -204,6 +211,8 @@ _TO_LINE = re.compile(
     rf"[ \t]{{0,4}}:?[ \t]{{0,4}}<?({_ADDRESS})",
     re.IGNORECASE | re.MULTILINE,
 )
+_TOLD_OTHERWISE = re.compile(r"\bsuccess|\brelayed\b|\berfolgreich")  # a report that all went well
+_REPLY_LINE = re.compile(r"^\W{0,6}[45]\d\d[ -]", re.MULTILINE)
 _NEAR_LINES = 14
 _NOBODY: frozenset[str] = frozenset()
 _DAEMONS = re.compile(r"(?:mailer-daemon|postmaster|mail-daemon|abuse|hostmaster|noreply|no-reply)@")

@@ -66,13 +66,14 @@ class Pattern:
     """A compiled pattern.
 
     literal: must be in a text for the pattern to match. expression: then has to be found too; None if the literal says
-    it all. words: a text without any of these can't match; empty if the pattern has none to be filed under.
+    it all. words, also: a text without one of each can't match; empty if the pattern has none to be filed under.
     """
 
     source: str
     literal: str
     expression: re.Pattern[str] | None
     words: frozenset[str]
+    also: frozenset[str] = frozenset()
 
     def find(self, plain: str) -> str:
         """What it hits in a text made by `plain_words`, empty if nothing."""
@@ -97,12 +98,13 @@ def compile_pattern(source: str, sets: Sets = NO_SETS) -> Pattern:
     if not any(_is_telling(piece) for piece in solid):
         raise PatternError(f"pattern {source!r} has no word to go by")
     literal = _longest_literal(pieces)
+    words, also = [*_needed_words(pieces), frozenset[str](), frozenset[str]()][:2]
     plainly = all(isinstance(piece, str) and piece not in ("*", "~") and "*" not in piece for piece in pieces[:-1])
     last = pieces[-1]
     if plainly and isinstance(last, str):
-        return Pattern(source, literal, None, _filing_words(pieces))
+        return Pattern(source, literal, None, words)
     expression = " " + "".join(_expression(piece) for piece in pieces)
-    return Pattern(source, literal, re.compile(expression), _filing_words(pieces))
+    return Pattern(source, literal, re.compile(expression), words, also)
 
 
 Piece = str | tuple[tuple[str, ...], ...]
@@ -177,19 +179,16 @@ def _longest_literal(pieces: list[Piece]) -> str:
     return max([*runs, run], key=len)
 
 
-def _filing_words(pieces: list[Piece]) -> frozenset[str]:
-    """The words under which a pattern is filed: of the piece whose commonest word is the rarest."""
-    best: frozenset[str] = frozenset()
-    best_rank = (False, -1)
-    for piece in pieces:
+def _needed_words(pieces: list[Piece]) -> list[frozenset[str]]:
+    """For each piece that needs a whole word, the words of which one must be there; the rarest piece first."""
+    ranked = []
+    for place, piece in enumerate(pieces):
         rows = piece if isinstance(piece, tuple) else ((piece,),)
         words = [max((one for one in row if "*" not in one and one != "~"), key=_rarity, default="") for row in rows]
-        if not all(words):
-            continue
-        rank = (all(word not in _COMMON for word in words), min(len(word) for word in words))
-        if rank > best_rank:
-            best, best_rank = frozenset(words), rank
-    return best
+        if all(words):
+            rank = (all(word not in _COMMON for word in words), min(len(word) for word in words))
+            ranked.append((rank, -place, frozenset(words)))
+    return [words for _, _, words in sorted(ranked, key=lambda one: one[:2], reverse=True)]
 
 
 def _rarity(word: str) -> tuple[bool, int]:

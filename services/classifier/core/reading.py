@@ -52,8 +52,10 @@ class _Reading:
         )
         if complaint is not None:
             return self._made(complaint, returned, Notice(""))
-        notice = read_notice(root, self.rules, self.caps)
         machine = self._is_machine(root)
+        if not (machine or returned or root.kind == "multipart/report" or self._is_list_server(root)):
+            return self._other(root, parts)  # no sign of a report (see report_sign), so its text need not be read
+        notice = read_notice(root, self.rules, self.caps)
         outcome = read_report(root, parts, notice, returned, machine, self.rules, self.caps)
         if outcome is None:
             outcome = read_notice_report(root, notice, returned, self.rules)
@@ -64,7 +66,12 @@ class _Reading:
     def _is_machine(self, root: Part) -> bool:
         sender = words(root.headers.get("from")).lower()[:300]
         automatic = root.headers.get("auto-submitted").lower().startswith("auto-")
-        return is_null_path(root.headers) or automatic or not sender or bool(self.rules.signs.sender.search(sender))
+        if is_null_path(root.headers) or automatic or not sender.strip() or "x-failed-recipients" in root.headers:
+            return True
+        return bool(self.rules.signs.sender.search(sender))
+
+    def _is_list_server(self, root: Part) -> bool:
+        return bool(self.rules.signs.list_server.search(words(root.headers.get("from")).lower()[:300]))
 
     def _made(self, outcome: Outcome, returned: list[Headers], notice: Notice) -> MailFinding:
         bounce_class = worst(tuple(one.bounce_class for one in outcome.recipients))

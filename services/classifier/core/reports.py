@@ -14,6 +14,7 @@ from shared.mail.auto_replies import is_list_mail
 from shared.mail.dsn import DeliveryStatus, RecipientStatus, address_of, parse_delivery_status
 from shared.mail.headers import Headers, words
 from shared.mail.mime import Caps, Part
+from shared.mail.status_codes import is_vague
 
 STATUS_KINDS = frozenset(("message/delivery-status", "message/global-delivery-status"))
 _OTHER_REPORTS = frozenset(("disposition-notification", "tlsrpt", "feedback-report"))
@@ -81,9 +82,12 @@ def _finding(
 ) -> RecipientFinding:
     address = group.original or group.final or _named(group, root, returned)
     hosts = f"{group.remote_mta} {status.message.get('reporting-mta', '').lower()} {group.diagnostic[:300].lower()}"
-    prose = quotes.about(group.final or address) if _is_thin(group.diagnostic) else ()
-    found = evidence((group.diagnostic, *prose), group.status, hosts)
+    found = evidence((group.diagnostic,), group.status, hosts)
     verdict = _verdict(group.action, found, rules)
+    complete = found.reply and not is_vague(found.status) and verdict.confidence is Confidence.HIGH
+    if not complete and _is_thin(group.diagnostic):
+        found = evidence((group.diagnostic, *quotes.about(group.final or address)), group.status, hosts)
+        verdict = _verdict(group.action, found, rules)
     return RecipientFinding(
         address=address,
         bounce_class=verdict.bounce_class,
@@ -149,7 +153,7 @@ def read_notice_report(root: Part, notice: Notice, returned: list[Headers], rule
 
 
 def _is_delay(subject: str, notice: Notice, rules: RuleBook) -> bool:
-    return rules.delays.first(plain_words(subject + "\n" + notice.text[:4_000])) is not None
+    return rules.delays.first(plain_words(subject + "\n" + notice.text[:2_000])) is not None
 
 
 def _from_returned(returned: list[Headers]) -> list[str]:

@@ -33,6 +33,7 @@ class Signs:
     list_subject: re.Pattern[str]
     opening: re.Pattern[str]
     returned: re.Pattern[str]
+    daemon: re.Pattern[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +174,7 @@ def _signs(file: dict[str, Any]) -> Signs:
     try:
         compiled = {
             where: re.compile("|".join(found[where]))
-            for where in ("sender", "subject", "automatic", "list_server", "list_subject", "opening")
+            for where in ("sender", "subject", "automatic", "list_server", "list_subject", "opening", "daemon")
         }
         return Signs(returned=re.compile("^(?:" + "|".join(found["returned"]) + ")", re.MULTILINE), **compiled)
     except (KeyError, re.error) as error:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from operator import itemgetter
 
 from services.classifier.core.patterns import NO_SETS, Pattern, PatternError, Sets, compile_pattern
 from shared.domain.bounces import BounceClass
@@ -83,7 +82,7 @@ class TextRules:
     def _file(self, pattern: Pattern, rule: Rule) -> None:
         self._entries += 1  # grows with the order of rules, so that entries sort by it
         search = pattern.expression.search if pattern.expression is not None else None
-        entry = (self._entries, pattern.literal, search, pattern, rule)
+        entry = (self._entries, pattern.literal, pattern.also, search, pattern, rule)
         for word in pattern.words:
             self._by_word.setdefault(word, []).append(entry)
         if not pattern.words:
@@ -91,7 +90,7 @@ class TextRules:
 
     def first(self, plain: str, hosts: str = "") -> Rule | None:
         """The first rule in order that matches a text made by `plain_words`. hosts: names concerned, in lower case."""
-        for _, _, search, _, rule in self._possible(plain):
+        for _, _, _, search, _, rule in self._possible(plain):
             if (search is None or search(plain)) and (not rule.hosts or _concerns(rule.hosts, hosts)):
                 return rule
         return None
@@ -99,7 +98,7 @@ class TextRules:
     def hits(self, plain: str, hosts: str = "") -> Iterator[Hit]:
         """Every rule that matches, in order, once; for explanations."""
         seen: set[str] = set()
-        for _, _, _, pattern, rule in self._possible(plain):
+        for _, _, _, _, pattern, rule in self._possible(plain):
             if rule.id in seen or (rule.hosts and not _concerns(rule.hosts, hosts)):
                 continue
             words = pattern.find(plain)
@@ -108,21 +107,23 @@ class TextRules:
                 yield Hit(rule, pattern.source, words)
 
     def _possible(self, plain: str) -> list[_Entry]:
-        """What holds a pattern's literal, in order: few, however many rules there are."""
+        """What has its literal and its words in a text, in order: few, however many rules there are."""
         by_word = self._by_word
-        found = [
-            entry for word in self._words.intersection(plain.split()) for entry in by_word[word] if entry[1] in plain
-        ]
-        found += [entry for entry in self._unfiled if entry[1] in plain]
-        if not plain.isascii():
-            found += [entry for entry in self._unfiled_wide if entry[1] in plain]
-        found.sort(key=_order)
-        return found
+        tokens = set(plain.split())
+        found = {
+            entry[0]: entry
+            for word in self._words & tokens
+            for entry in by_word[word]
+            if entry[1] in plain and not (entry[2] and entry[2].isdisjoint(tokens))
+        }
+        for entry in self._unfiled if plain.isascii() else self._unfiled + self._unfiled_wide:
+            if entry[1] in plain:
+                found[entry[0]] = entry
+        return [found[number] for number in sorted(found)]
 
 
-_Entry = tuple[int, str, Callable[[str], re.Match[str] | None] | None, Pattern, Rule]
-"""A running number, the literal that must be there, the search that must succeed then, and what they are of."""
-_order = itemgetter(0)
+_Entry = tuple[int, str, frozenset[str], Callable[[str], re.Match[str] | None] | None, Pattern, Rule]
+"""A running number, the literal that must be there, words of which one must, the search, and what they are of."""
 
 
 def _concerns(names: tuple[str, ...], hosts: str) -> bool:

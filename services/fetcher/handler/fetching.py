@@ -14,7 +14,7 @@ from shared.providers.provider import Mailbox
 from shared.storage.fetched_mail import Fetched, Listed
 
 # One mail that can't be read is that mail's trouble; several in a row are the provider's.
-_UNAVAILABLE_IN_A_ROW = 4
+UNAVAILABLE_IN_A_ROW = 4
 
 
 @dataclass
@@ -50,7 +50,7 @@ def fetch_round(mailbox: Mailbox, mails: Sequence[Listed], executor: Executor, a
                 case ProviderUnavailable():
                     result.failed.append((mail.mail_id, str(outcome)))
                     unavailable += 1
-                    if unavailable >= _UNAVAILABLE_IN_A_ROW:
+                    if unavailable >= UNAVAILABLE_IN_A_ROW:
                         result.stopped_by = outcome
                 case ApiConnectError():
                     result.stopped_by = result.stopped_by or outcome
@@ -84,4 +84,4 @@ def _fetch(mailbox: Mailbox, mail: Listed, max_bytes: int) -> Fetched | Exceptio
     return Fetched(mail.mail_id, raw.content, raw.size, raw.truncated, raw.received_at)
 
 
-__all__ = ["Round", "fetch_round"]
+__all__ = ["UNAVAILABLE_IN_A_ROW", "Round", "fetch_round"]

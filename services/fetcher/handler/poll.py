@@ -11,7 +11,7 @@ from typing import Any
 
 from services.fetcher.core.disposing import way
 from services.fetcher.core.listing import folders, list_since, sweep_is_due
-from services.fetcher.handler.fetching import Round, fetch_round
+from services.fetcher.handler.fetching import UNAVAILABLE_IN_A_ROW, Round, fetch_round
 from services.fetcher.handler.leases import Lease
 from services.fetcher.settings import FetcherSettings
 from shared.contracts.events import MailFetched
@@ -200,7 +200,15 @@ class Poll:
         passing = [error for _, error in errors if not isinstance(error, Permanent)]
         if passing:
             log.info("mails.not_disposed_yet", mailbox=self.record.email, mails=len(passing), error=str(passing[0]))
-            raise passing[0] or _UNTRIED
+            self._raise_unless_of_single_mails([error or _UNTRIED for error in passing], any_done=bool(done))
+
+    def _raise_unless_of_single_mails(self, errors: Sequence[ApiConnectError], *, any_done: bool) -> None:
+        """A few mails that a batch refuses stay due and hold nobody up; a throttle, or nothing done at all, ends the poll."""
+        for error in errors:
+            if not isinstance(error, ProviderUnavailable):
+                raise error
+        if not any_done and len(errors) >= UNAVAILABLE_IN_A_ROW:
+            raise errors[0]
 
     def _keep(self, mails: Sequence[tuple[DueDisposal, str]]) -> None:
         """These stay in the mailbox; the note says why."""

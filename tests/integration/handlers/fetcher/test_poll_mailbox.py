@@ -231,6 +231,25 @@ class TestTidying:
         works.poll(mailbox_id)
         assert [one.mail_id for one in works.microsoft.removals] == [mail]
 
+    def test_one_mail_that_the_provider_can_not_remove_keeps_no_new_mail_waiting(
+        self, works: Works, mailbox_id: MailboxId
+    ) -> None:
+        mail = self.a_mail_that_is_done_with(works, mailbox_id, Disposal.TRASH)
+        works.microsoft.plant(BOX, b"new")
+        works.microsoft.force("dispose", ProviderUnavailable("503 for this mail"), times=2)
+        works.poll(mailbox_id)
+        assert ended(works)[0] == "done"
+        assert sorted(stages(works)) == ["fetched", "served"]
+        works.poll(mailbox_id)
+        assert [one.mail_id for one in works.microsoft.removals] == [mail]
+
+    def test_a_provider_that_can_remove_nothing_ends_the_poll(self, works: Works, mailbox_id: MailboxId) -> None:
+        for _ in range(4):
+            self.a_mail_that_is_done_with(works, mailbox_id, Disposal.TRASH)
+        works.microsoft.force("dispose", ProviderUnavailable("503"))
+        works.poll(mailbox_id)
+        assert ended(works)[0] == "unavailable"
+
     def test_both_owners_of_a_mailbox_are_served_before_it_is_tidied(self, works: Works) -> None:
         mail = works.microsoft.plant(BOX, b"a bounce")
         one = a_bounce_server(works.database, key="one")

@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.bounces import BounceClass, MailFinding, MailKind, RecipientFinding, Reference, ReferenceSource
+from shared.domain.bounces import (
+    BounceClass,
+    Confidence,
+    MailFinding,
+    MailKind,
+    RecipientFinding,
+    Reference,
+    ReferenceSource,
+)
 from shared.storage.findings import from_json, to_json
 from tests.builders import a_complaint_finding, a_finding, a_human_finding, a_recipient, a_reference
 
@@ -51,3 +59,13 @@ def test_text_that_a_database_refuses_is_cleaned(dirt: str) -> None:
 def test_what_is_no_finding_is_refused(plain: dict[str, object]) -> None:
     with pytest.raises((KeyError, ValueError, TypeError)):
         from_json(plain)
+
+
+def test_a_finding_that_was_stored_before_confidence_was_told_is_read() -> None:
+    one = RecipientFinding(
+        "a@example.net", BounceClass.HARD, 2, "dsn.user-unknown", "userunknown", confidence=Confidence.LOW
+    )
+    plain = json.loads(json.dumps(to_json(MailFinding(BounceClass.HARD, MailKind.DSN, "1", recipients=(one,)))))
+    assert from_json(plain).recipients[0].confidence is Confidence.LOW
+    del plain["recipients"][0]["confidence"]
+    assert from_json(plain).recipients[0].confidence is None

@@ -30,7 +30,7 @@ examples = ["mailbox full"]
 """
 SIGNS = "\n".join(
     f'[[sign]]\nwhere = "{where}"\npatterns = ["x"]'
-    for where in ("sender", "subject", "automatic", "list_server", "list_subject", "opening", "returned")
+    for where in ("sender", "subject", "automatic", "list_server", "list_subject", "opening", "returned", "daemon")
 )
 
 
@@ -153,7 +153,7 @@ def test_no_pattern_is_slow_on_the_string_that_is_worst_for_it(tier: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "sign", ["sender", "subject", "automatic", "list_server", "list_subject", "opening", "returned"]
+    "sign", ["sender", "subject", "automatic", "list_server", "list_subject", "opening", "returned", "daemon"]
 )
 @pytest.mark.parametrize("text", ["mail ", "delivery has ", "-", "a@", "message-id: ", "<", "bounce.", "- - original "])
 def test_no_sign_is_slow_on_repetition(sign: str, text: str) -> None:

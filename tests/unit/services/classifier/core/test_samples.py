@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench import fuzz_classifier
 from services.classifier.core.reading import classify
 from services.classifier.settings import shipped_rules
 
@@ -64,3 +65,11 @@ def test_newlines_do_not_change_the_class(path: Path, newline: bytes) -> None:
         raw = raw.replace(b"\r", b"\n")
     expected = classify(raw, shipped_rules())
     assert classify(raw.replace(b"\n", newline), shipped_rules()).bounce_class is expected.bounce_class
+
+
+def test_three_thousand_damaged_samples_make_no_trouble() -> None:
+    """The long run of the same: `python -m bench.fuzz_classifier`."""
+    found = fuzz_classifier.run([path.read_bytes() for path in SAMPLES], mails=3_000, seconds=20.0, seed=2)
+    assert found.problems == []
+    assert found.mails > 300
+    assert found.slowest < 0.25

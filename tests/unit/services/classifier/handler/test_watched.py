@@ -187,3 +187,29 @@ def test_a_process_that_forgets_to_close_still_ends() -> None:
 def test_a_pool_without_room_or_time_is_refused(processes: int, limit: float) -> None:
     with pytest.raises(ValueError, match="above zero"):
         WatchedClassifier(processes, limit)
+
+
+RULES = (("rules.toml", '[[rule]]\nid = "mine"\nclass = "soft"\ntext = ["user unknown"]\n'),)
+
+
+def test_a_running_child_takes_other_rules_from_the_next_mail_on() -> None:
+    with WatchedClassifier() as classifier:
+        assert classifier.classify_many([BOUNCE])[0].rule == "dsn.user-unknown"
+        classifier.use(RULES)
+        after = classifier.classify_many([BOUNCE] * 3)
+        classifier.use(())
+        back = classifier.classify_many([BOUNCE])[0]
+    assert {one.rule for one in after} == {"own.mine"}
+    assert "+own-" in after[0].rule_set
+    assert (back.rule, "+own-" in back.rule_set) == ("dsn.user-unknown", False)
+
+
+def test_a_child_that_replaces_a_killed_one_has_the_rules_in_force() -> None:
+    with WatchedClassifier() as classifier:
+        classifier.use(RULES)
+        classifier.classify_many([BOUNCE])
+        (child,) = multiprocessing.active_children()
+        assert child.pid is not None
+        os.kill(child.pid, signal.SIGKILL)
+        found = classifier.classify_many([BOUNCE, BOUNCE])
+    assert {one.rule for one in found} == {"own.mine"}

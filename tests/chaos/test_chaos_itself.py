@@ -1,0 +1,55 @@
+"""The plan of a run, and that its looks at the end see what they are there for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tests.chaos.checks import removed_wrongly
+from tests.chaos.scenario import SERVICES, full
+
+AT = datetime(2026, 11, 21, 12, tzinfo=UTC)
+MAIL = ("bounces@news.example.com", "id-1")
+
+
+def removal(at: datetime) -> dict[str, Any]:
+    """A line of the simulator's log."""
+    return {"mailbox": MAIL[0], "lasting_id": MAIL[1], "at": at.isoformat(timespec="microseconds")}
+
+
+def test_the_same_seed_plans_the_same_run() -> None:
+    assert full(7, 5_000).schedule() == full(7, 5_000).schedule()
+    assert full(7, 5_000).schedule() != full(8, 5_000).schedule()
+
+
+def test_every_service_is_killed_as_often_as_the_others_and_within_the_window() -> None:
+    scenario = full(7, 5_000)
+    kills, faults, _ = scenario.schedule()
+    assert Counter(kill.name.rpartition("-")[0] for kill in kills) == dict.fromkeys(SERVICES, 6)
+    moments = [kill.at for kill in kills] + [fault.at for fault in faults]
+    assert 0 < min(moments) < max(moments) <= scenario.window
+
+
+def test_every_mail_is_planted_once_before_the_faults_end() -> None:
+    scenario = full(7, 5_003)
+    _, _, portions = scenario.schedule()
+    assert [n for one in portions for n in range(one.first, one.to)] == list(range(5_003))
+    assert max(one.at for one in portions) < scenario.window
+
+
+def test_a_mail_removed_a_microsecond_before_its_commit_is_seen() -> None:
+    committed = {MAIL: AT}
+    early, others = removed_wrongly([removal(AT - timedelta(microseconds=1))], committed, {MAIL})
+    assert (len(early), others) == (1, [])
+    assert removed_wrongly([removal(AT)], committed, {MAIL}) == ([], [])
+
+
+def test_a_mail_removed_without_any_row_is_seen() -> None:
+    early, _ = removed_wrongly([removal(AT)], {}, {MAIL})
+    assert len(early) == 1
+
+
+def test_a_removed_mail_that_is_no_report_is_seen() -> None:
+    _, others = removed_wrongly([removal(AT)], {MAIL: AT}, set())
+    assert len(others) == 1
