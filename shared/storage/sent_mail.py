@@ -10,6 +10,9 @@ from shared.domain.bounces import ReferenceSource
 from shared.domain.sent_mail import SentMail, SentRecipient
 from shared.storage.database import Connection
 
+# Where a report carries our reference: in the returned header, or in the address that the report came to (VERP, plus).
+_REFERENCES = frozenset({ReferenceSource.REFERENCE_HEADER, ReferenceSource.ENVELOPE_ADDRESS})
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -28,8 +31,8 @@ def find(connection: Connection, questions: Sequence[Question]) -> list[tuple[in
     """
     if not questions:
         return []
-    references = {q.value for q in questions if q.source is ReferenceSource.REFERENCE_HEADER}
-    message_ids = {q.value for q in questions if q.source is not ReferenceSource.REFERENCE_HEADER}
+    references = {q.value for q in questions if q.source in _REFERENCES}
+    message_ids = {q.value for q in questions if q.source not in _REFERENCES}
     # A report quotes one id in several places: each is looked up once.
     rows = connection.execute(
         """
@@ -58,7 +61,7 @@ def find(connection: Connection, questions: Sequence[Question]) -> list[tuple[in
     return [
         (q.key, q.source, q.value, sent)
         for q in dict.fromkeys(questions)
-        for sent in named.get((q.source is ReferenceSource.REFERENCE_HEADER, q.value), ())
+        for sent in named.get((q.source in _REFERENCES, q.value), ())
     ]
 
 

@@ -14,6 +14,7 @@ TIED_BY: Mapping[str, str] = {
     "in_reply_to": "In-Reply-To of the report",
     "references": "References of the report",
     "body_message_id": "a Message-ID in the report's text",
+    "envelope_address": "the reference in the address that the report came to",
 }
 UNMATCHED: Mapping[str, str] = {
     "no_reference": "the report quotes no id of the mail that bounced (mail from before the installation looks like this too)",

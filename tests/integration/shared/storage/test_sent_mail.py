@@ -24,6 +24,7 @@ from tests.builders import (
 from tests.integration.shared.storage.looking import do
 
 OTHER = "other@example.net"
+CARRY_REFERENCES = (ReferenceSource.REFERENCE_HEADER, ReferenceSource.ENVELOPE_ADDRESS)
 
 
 def named_by(
@@ -35,7 +36,7 @@ def named_by(
 
 
 class TestFinding:
-    @pytest.mark.parametrize("source", [s for s in ReferenceSource if s is not ReferenceSource.REFERENCE_HEADER])
+    @pytest.mark.parametrize("source", [s for s in ReferenceSource if s not in CARRY_REFERENCES])
     def test_a_message_id_is_looked_up_as_asked_for_and_as_the_provider_changed_it(
         self, database: Database, source: ReferenceSource
     ) -> None:
@@ -46,7 +47,8 @@ class TestFinding:
 
     def test_our_reference_is_a_key_of_its_own(self, database: Database) -> None:
         sent = a_sent_mail(database, reference="ref-1")
-        assert named_by(database, "ref-1", ReferenceSource.REFERENCE_HEADER) == [sent]
+        for source in CARRY_REFERENCES:
+            assert named_by(database, "ref-1", source) == [sent]
         assert named_by(database, "ref-1") == []
         assert named_by(database, MESSAGE_ID, ReferenceSource.REFERENCE_HEADER) == []
 
