@@ -153,6 +153,7 @@ class Run:
 
     def restart_servers(self) -> None:
         self.stack.run("restart", "rabbitmq", "postgres")
+        self.stack.run("up", "-d", "--wait", "--no-recreate", "rabbitmq", "postgres")
         self.say("rabbitmq, postgres: restarted")
 
     def lose_the_broker(self) -> None:

@@ -126,13 +126,14 @@ def test_a_token_refresher_that_is_killed_in_the_middle_loses_nothing(world: Sim
         assert until(lambda: served(world) >= 1), processes.logs()
         do(world.database, "update mailboxes set paused = true")  # or a poll would refresh the token by itself
         assert until(lambda: value(world.database, "select leased_until from mailboxes") is None), processes.logs()
-        world.control.set_latency(3_000)  # so that it is killed while it waits for Microsoft
+        world.control.force("slow:3", match={"operation": "token"})  # so that it is killed while it waits for Microsoft
         do(world.database, "update access_tokens set expires_at = now() + interval '9 minutes', sealed = sealed")
         processes.kill("scheduler")
         processes.start("scheduler")  # its jobs run at once: it asks for the refresh
-        assert until(lambda: value(world.database, "select lease_holder from access_tokens") is not None)
+        leased = "select lease_holder from access_tokens"
+        assert until(lambda: value(world.database, leased) is not None, 40), processes.logs()
         processes.kill("token_refresher")
-        world.control.set_latency(0)
+        world.control.clear_faults()
         do(world.database, "update access_tokens set leased_until = now(), refresh_requested_until = now()")
         processes.start("token_refresher")
         fresh = "select expires_at > now() + interval '50 minutes' from access_tokens"
