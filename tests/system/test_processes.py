@@ -56,7 +56,10 @@ def tidied(world: Simulated) -> int:
 
 def poll_now(world: Simulated) -> None:
     """A person asks for a poll: disposals need not wait for their minute."""
-    do(world.database, "update mailboxes set next_poll_at = now() where leased_until is null")
+    do(
+        world.database,
+        "update mailboxes set next_poll_at = now(), poll_requested_until = null where leased_until is null",
+    )
 
 
 def finish(world: Simulated, processes: Processes, mails: int) -> None:
