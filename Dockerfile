@@ -20,7 +20,7 @@ FROM python:3.13-slim
 RUN groupadd --gid 10001 apiconnect \
     && useradd --uid 10001 --gid apiconnect --home-dir /nonexistent --no-create-home --shell /usr/sbin/nologin apiconnect \
     # A new volume takes its owner from the folder that it is mounted over: `secrets init` writes here, and is not root.
-    && for each in store postgres rabbitmq scheduler token_refresher fetcher classifier actions console simulator grafana; do \
+    && for each in store postgres rabbitmq scheduler token_refresher fetcher classifier actions sender console simulator grafana; do \
         install -d -o apiconnect -g apiconnect "/secrets/$each"; done \
     # The base brings an installer, which nothing here needs.
     && rm -rf "$(python3 -c 'import pip; print(pip.__path__[0])')" && rm -f /usr/local/bin/pip* /usr/bin/pip*

@@ -25,7 +25,7 @@ KEEP ?=
 CORPUS ?=
 ARGS ?=
 
-.PHONY: help install check format test chaos conformance demo bench bench-classify schemas lock image system clean
+.PHONY: help install check format test chaos conformance demo bench bench-classify bench-send-faults schemas lock image system clean
 
 help: ## Lists the targets
 	@echo "API Connect. Targets:"
@@ -40,7 +40,7 @@ $(STAMP): requirements-dev.lock requirements-build.lock pyproject.toml
 	@echo "Installing the locked packages …"
 	@$(PIP) install --require-hashes --requirement requirements-build.lock
 	@$(PIP) install --require-hashes --requirement requirements-dev.lock
-	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@$(PIP) install --no-deps --no-build-isolation --editable . --editable clients/python
 	@touch $@
 
 check: $(STAMP) ## Linter, formatter, types, import rules, generated documents: changes nothing
@@ -80,11 +80,14 @@ bench-classify: $(STAMP) ## The classifier on one core over CORPUS=DIR-or-LIST, 
 	@test -n "$(CORPUS)" || { echo "give a folder of mails, or a list: make bench-classify CORPUS=tests/mails" >&2; exit 2; }
 	@$(BIN)/python -m bench.classify $(CORPUS) $(ARGS)
 
+bench-send-faults: $(STAMP) ## 10,000 sends, senders killed 20 times, one call in ten goes wrong: each mail leaves exactly once (ARGS=--seed 7)
+	@$(BIN)/python -m bench.send_faults $(ARGS)
+
 observe: $(STAMP) ## Alert rules by promtool, then every query of alerts and dashboards on a running stack (ARGS=rules: only the rules)
 	$(BIN)/python deploy/observe/generate.py --check
 	$(BIN)/python -m tests.observe $(ARGS)
 
-schemas: $(STAMP) ## Writes docs/schemas/*.json and docs/messages.md again, from the message classes
+schemas: $(STAMP) ## Writes docs/schemas/*.json, messages.md and asyncapi.json again, from the message classes
 	$(BIN)/python docs/generate.py
 
 lock: $(STAMP) ## Writes the lock files again, from pyproject.toml (UPGRADE=1 takes newer versions)
@@ -98,7 +101,8 @@ image: ## Builds the container image api-connect from requirements.lock
 
 system: $(STAMP) ## The whole in Docker, from nothing, under faults: kills, restarts, a deleted broker volume (needs Docker)
 	$(BIN)/python -m tests.system.compose_faults $(ARGS)
+	$(BIN)/python -m tests.system.compose_sends
 
 clean: ## Removes .venv, caches and everything else that make has made
-	rm -rf $(VENV) $(CLIENTS) build dist .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
-	find services shared tests bench docs -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -rf $(VENV) $(CLIENTS) build dist .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info clients/python/*.egg-info clients/python/build
+	find services shared tests bench docs clients -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -13,7 +13,17 @@ from collections.abc import Callable, Sequence
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from bench import known_unread, latency, mailbox_throughput, main_line, scaling, scheduler_ticks
+from bench import (
+    accepting,
+    delivering,
+    known_unread,
+    latency,
+    mailbox_throughput,
+    main_line,
+    replies,
+    scaling,
+    scheduler_ticks,
+)
 from bench.machine import machine
 from bench.processes import ServiceFailed
 from bench.results import Result, save, show
@@ -24,7 +34,18 @@ from tests.servers.finding import NoServer
 Tell = Callable[[str, int, int], None]
 NO_SERVER = 3
 _NAMES = tuple(
-    module.NAME for module in (main_line, mailbox_throughput, scheduler_ticks, latency, known_unread, scaling)
+    module.NAME
+    for module in (
+        main_line,
+        mailbox_throughput,
+        scheduler_ticks,
+        latency,
+        known_unread,
+        scaling,
+        accepting,
+        delivering,
+        replies,
+    )
 )
 
 
@@ -40,14 +61,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         latency.NAME: lambda found, tell: latency.run(found, tell, mails=options.reports),
         known_unread.NAME: lambda found, tell: known_unread.run(found, tell, mails=options.known),
         scaling.NAME: lambda found, tell: scaling.run(found, tell, mails=options.mails),
+        delivering.NAME: lambda found, tell: delivering.run(
+            found, tell, seconds=options.send_seconds, many=options.sends
+        ),
+        accepting.NAME: lambda found, tell: accepting.run(found, tell, requests=options.requests),
     }
-    unknown = set(options.names) - set(runs)
+    unknown = set(options.names) - set(_NAMES)
     if unknown:
-        _options().error(f"no benchmark {', '.join(sorted(unknown))}; there are: {', '.join(runs)}")
+        _options().error(f"no benchmark {', '.join(sorted(unknown))}; there are: {', '.join(_NAMES)}")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # an orderly end, as with Ctrl-C
     console = Console(stderr=False)
     try:
-        found_here, results = _measure([runs[name] for name in options.names or runs], console)
+        chosen = options.names or _NAMES
+        found_here, results = _measure([runs[name] for name in chosen if name in runs], replies.NAME in chosen, console)
     except (NoServer, NotDurable) as problem:
         console.print(str(problem), style="red", markup=False)
         return NO_SERVER
@@ -64,15 +90,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _measure(
-    runs: Sequence[Callable[[Servers, Tell], Result]], console: Console
+    runs: Sequence[Callable[[Servers, Tell], Result]], with_replies: bool, console: Console
 ) -> tuple[dict[str, str], list[Result]]:
     """Each result is saved at once: a later benchmark that fails takes no earlier one with it."""
     results = []
     columns = (TextColumn("{task.description:36}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
+        here = {**machine()}
+        if with_replies:  # needs no server, and goes before those are started
+            results.append(replies.run(_teller(progress)))
+            save(results[-1], here)
+        if not runs:
+            return here, results
         starting = progress.add_task("starting the servers", total=1)
         with servers() as found:
-            here = {**machine(), **found.versions()}
+            here |= found.versions()
             progress.update(starting, completed=1)
             for run in runs:
                 results.append(run(found, _teller(progress)))
@@ -100,7 +132,10 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--mailboxes", type=int, default=scheduler_ticks.MAILBOXES, help="of scheduler_ticks")
     parser.add_argument("--reports", type=int, default=latency.MAILS, help="of latency")
     parser.add_argument("--known", type=int, default=known_unread.MAILS, help="mails of known_unread")
+    parser.add_argument("--requests", type=int, default=accepting.REQUESTS, help="of accepting")
     parser.add_argument("--seconds", type=float, default=mailbox_throughput.SECONDS, help="time of mailbox_throughput")
+    parser.add_argument("--send-seconds", type=float, default=delivering.SECONDS, help="of delivering, limits on")
+    parser.add_argument("--sends", type=int, default=delivering.SENDS, help="of delivering, limits lifted")
     return parser
 
 

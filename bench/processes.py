@@ -20,6 +20,7 @@ _SIDES = (
     ("classifier", re.compile(r"services\.classifier")),
     ("actions", re.compile(r"services\.actions")),
     ("fetcher", re.compile(r"services\.fetcher")),
+    ("sender", re.compile(r"services\.sender")),
     ("scheduler", re.compile(r"services\.scheduler")),
     ("token refresher", re.compile(r"services\.token_refresher")),
     ("simulator", re.compile(r"services\.simulator")),

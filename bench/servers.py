@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 
@@ -59,6 +60,18 @@ class Servers:
             + ", ".join(f"{name}=on" for name in _DURABLE),
             "RabbitMQ": f"{broker['rabbitmq_version']}, {self._rabbitmq.found}, quorum queues",
         }
+
+    @contextmanager
+    def broker_user(self, place: Place, user: str) -> Iterator[str]:
+        """The URL under which a user of its own comes into the place's vhost, with every right there; removed at the end."""
+        parts = urlsplit(place.rabbitmq_url)
+        management(self._rabbitmq, "PUT", f"/users/{user}", {"password": user, "tags": ""})
+        everything = {"configure": ".*", "write": ".*", "read": ".*"}
+        management(self._rabbitmq, "PUT", f"/permissions/{parts.path[1:]}/{user}", everything)
+        try:
+            yield urlunsplit(parts._replace(netloc=f"{user}:{user}@{parts.hostname}:{parts.port}"))
+        finally:
+            management(self._rabbitmq, "DELETE", f"/users/{user}")
 
     @contextmanager
     def place(self, name: str) -> Iterator[Place]:

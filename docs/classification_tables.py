@@ -60,7 +60,7 @@ def _sets() -> list[str]:
 
 def _row(place: int, rule: Rule) -> str:
     temporary = f", {rule.temporary.value} for 4xx" if rule.temporary else ""
-    marks = "".join(f", {name}" for name in ("weak", "delayed", "whole") if getattr(rule, name))
+    marks = "".join(f", {name}" for name in ("weak", "firm", "delayed", "whole") if getattr(rule, name))
     example = _cell(rule.examples[0]).replace("`", "'")
     return (
         f"| {place} | `{rule.id}` | {rule.bounce_class.value}{temporary}{marks} | {rule.reason} | `{example}` "

@@ -1,4 +1,4 @@
-"""Writes what is generated in docs/: schemas/*.json, messages.md, provider-errors.md and the tables of classification.md. With --check it changes nothing, and fails on any difference."""
+"""Writes what is generated in docs/: schemas/*.json, messages.md, asyncapi.json, provider-errors.md and the tables of classification.md. With --check it changes nothing, and fails on any difference."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from uuid import UUID
 
 from shared.contracts.envelope import Body, wrap
-from shared.contracts.schemas import schema_name, schemas
+from shared.contracts.schemas import edge_schemas, schema_name, schemas
 from shared.domain.errors import CredentialsRejected, MailGone, PayloadRejected, Permanent
 from shared.messaging.topology import EXCHANGE, RETRY_TIERS, ROUTES, Route, dead_queue, retry_exchange, retry_queue
 from shared.providers.error_table import Row
@@ -22,12 +23,15 @@ from shared.providers.graph.errors import ROWS as GRAPH_ROWS
 
 DOCS = Path(__file__).parent
 CLASSIFICATION = "classification.md"
+ASYNCAPI = "asyncapi.json"
 # Who publishes a message is known to no table of the code; a test compares these keys with the catalogue.
 PUBLISHERS = {
     "token.refresh": "scheduler",
     "mailbox.poll": "scheduler",
     "mail.fetched": "fetcher",
     "mail.classified": "classifier",
+    "replay.classify": "console",
+    "replay.classified": "classifier",
 }
 _ID, _STORY = UUID("3f0c6c5e-6a0b-5d1c-9d5e-0c8f3b1f7a11"), UUID("6b1f2f7e-2a51-4c43-8f7e-5f4f0a6d7c22")
 _WHEN = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
@@ -92,6 +96,14 @@ def kind(schema: dict[str, Any]) -> str:
     """A field's type in words, such as `integer, at least 1` or `string (uuid) or null`."""
     if "anyOf" in schema:
         return " or ".join(kind(each) for each in schema["anyOf"])
+    if "$ref" in schema:
+        return str(schema["$ref"].rpartition("/")[2])
+    if schema.get("type") == "array":
+        return f"list of {kind(schema['items'])}" + (f", at most {schema['maxItems']}" if "maxItems" in schema else "")
+    if "enum" in schema:
+        return ", ".join(f"`{one}`" for one in schema["enum"])
+    if "const" in schema:
+        return f"`{schema['const']}`"
     words = [schema.get("type", "any")]
     if "format" in schema:
         words[0] += f" ({schema['format']})"
@@ -170,6 +182,7 @@ def messages_page() -> str:
     for route in ROUTES:
         lines += message_section(route)
     lines += retry_section()
+    lines += beside("edge_documents").section(fields_table)
     return "\n".join(lines)
 
 
@@ -212,23 +225,30 @@ def provider_errors_page() -> str:
     return "\n".join(lines)
 
 
+def beside(name: str) -> ModuleType:
+    """A module that stands beside this one: docs/ is no package."""
+    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
+    if spec is None or spec.loader is None:
+        raise ImportError(f"docs/{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def classification_page() -> str:
     """The whole of classification.md, written by hand but for its tables. Their module stands beside this one."""
-    spec = importlib.util.spec_from_file_location("classification_tables", DOCS / "classification_tables.py")
-    if spec is None or spec.loader is None:
-        raise ImportError("docs/classification_tables.py")
-    tables = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tables)
-    page: str = tables.classification_page(DOCS / CLASSIFICATION)
+    page: str = beside("classification_tables").classification_page(DOCS / CLASSIFICATION)
     return page
 
 
 def documents() -> dict[str, str]:
     """Path below docs/ -> text, of everything that is generated."""
-    pages = {f"schemas/{name}.json": json.dumps(schema, indent=2) + "\n" for name, schema in schemas().items()}
+    shapes = {**schemas(), **edge_schemas()}
+    pages = {f"schemas/{name}.json": json.dumps(schema, indent=2) + "\n" for name, schema in shapes.items()}
     return {
         **pages,
         "messages.md": messages_page(),
+        ASYNCAPI: json.dumps(beside("edge_documents").asyncapi(), indent=2) + "\n",
         "provider-errors.md": provider_errors_page(),
         CLASSIFICATION: classification_page(),
     }
@@ -239,7 +259,9 @@ def differences() -> list[str]:
     wanted = documents()
     found = {f"schemas/{path.name}": path.read_text("utf-8") for path in (DOCS / "schemas").glob("*.json")}
     pages = [
-        page for page in (DOCS / "messages.md", DOCS / "provider-errors.md", DOCS / CLASSIFICATION) if page.exists()
+        page
+        for name in ("messages.md", "provider-errors.md", ASYNCAPI, CLASSIFICATION)
+        if (page := DOCS / name).exists()
     ]
     found.update({page.name: page.read_text("utf-8") for page in pages})
     lines: list[str] = []

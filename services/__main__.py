@@ -10,10 +10,11 @@ import typer
 from services.classifier.cli import app as classifier_commands
 from services.console.cli import app as console_commands
 from services.demo.__main__ import app as demo_commands
+from services.sender.cli import app as sender_commands
 from services.simulator.cli import app as simulator_commands
 from shared.telemetry import configure
 
-SERVICES = ("scheduler", "token_refresher", "fetcher", "classifier", "actions", "simulator")
+SERVICES = ("scheduler", "token_refresher", "fetcher", "classifier", "actions", "sender", "simulator")
 
 app = typer.Typer(
     name="apiconnect",
@@ -22,9 +23,16 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,  # a local variable may hold a secret
     rich_markup_mode=None,
 )
-for commands in (console_commands, classifier_commands, demo_commands):
+for commands in (console_commands, classifier_commands, sender_commands, demo_commands):
     app.registered_commands += commands.registered_commands
-    app.registered_groups += commands.registered_groups
+    for group in commands.registered_groups:
+        # Two services may have commands in one group: `monitors` is the console's and the classifier's.
+        there = next((one for one in app.registered_groups if one.name == group.name), None)
+        if there is None or there.typer_instance is None or group.typer_instance is None:
+            app.registered_groups.append(group)
+        else:
+            there.typer_instance.registered_commands += group.typer_instance.registered_commands
+            there.typer_instance.registered_groups += group.typer_instance.registered_groups
 app.add_typer(simulator_commands, name="simulator", help="The pretended Microsoft 365 and Google.")
 
 

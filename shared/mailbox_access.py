@@ -1,25 +1,34 @@
 """The way to a mailbox: a provider client that holds a fresh token and draws on the mailbox's budget.
 
-Whoever opens a mailbox (fetcher, later the sender) does it here, so that tokens are refreshed once, and limits are kept once.
+Whoever opens a mailbox (fetcher, sender) does it here, so that tokens are refreshed once, and limits are kept once.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from threading import get_ident
 
 from shared.domain.api_keys import ApiKey
-from shared.domain.errors import BrokerOrDatabaseDown, CredentialsRejected, Diagnosis, Permanent, Temporary
+from shared.domain.errors import (
+    BrokerOrDatabaseDown,
+    CredentialsRejected,
+    Diagnosis,
+    Permanent,
+    SendingLimitReached,
+    SendNotYet,
+    Temporary,
+)
 from shared.domain.mailboxes import Capability, Provider, domain_of
+from shared.domain.sending import SendLimits
 from shared.domain.tokens import AccessToken, TokenSubject, needs_refresh
 from shared.providers.pacing import PacedBudget, Reservation
 from shared.providers.provider import Mailbox, ProviderRecord
-from shared.storage import api_keys, budgets, new_secrets, tokens
+from shared.storage import api_keys, budgets, new_secrets, send_places, tokens
 from shared.storage.database import Database
 from shared.storage.sealing import SealBroken, Sealer
 from shared.storage.tokens import TokenRow
@@ -29,6 +38,7 @@ _LEASE = timedelta(seconds=60)
 _RETRY_BROKEN = timedelta(hours=1)
 _RETRY_NEW_SECRET = timedelta(minutes=15)
 _RETRY_TEMPORARY = timedelta(seconds=30)
+_SENDING_PAUSE_SECONDS = 900.0  # after a refusal to send that names no time
 _RECHECK_DENIED = timedelta(hours=24)
 # What a provider says when the credential is good but one of the scopes is not given to it.
 _SCOPE_DENIED = frozenset({"unauthorized_client", "invalid_scope", "access_denied"})
@@ -36,12 +46,17 @@ _SCOPE_DENIED = frozenset({"unauthorized_client", "invalid_scope", "access_denie
 
 @dataclass(frozen=True, slots=True)
 class OpenMailbox:
-    """A mailbox that is ready for use. granted: what its token may do; empty means that the token does not say."""
+    """A mailbox that is ready for use. granted: what its token may do; empty means that the token does not say.
+
+    sending(): around each `mailbox.send` or `send_draft`: a place under the provider's send rate for one mail. Never waits: raises
+    SendNotYet, with the next free moment, while none is free or the provider has refused to send more.
+    """
 
     mailbox: Mailbox
     key: ApiKey
     record: ProviderRecord
     granted: frozenset[Capability]
+    sending: Callable[[], AbstractContextManager[None]]
 
     def may(self, capability: Capability) -> bool:
         """Whether to try: it is granted, or nobody knows."""
@@ -175,18 +190,23 @@ class MailboxAccess:
         self._catalogue = catalogue
         self._holder = holder
 
+    def send_limits(self, provider: Provider, differing: Mapping[str, int | None]) -> SendLimits:
+        """What the provider lets a mailbox send. differing: fields in which the mailbox's key differs from its figures."""
+        return replace(self._catalogue[provider].send_limits, **differing)
+
     @contextmanager
     def open(
         self, api_key_id: int, address: str, wanted: Capability, *, patience: float = 30.0
     ) -> Iterator[OpenMailbox]:
         """A client for the mailbox `address` with the widest token up to `wanted` that the key is allowed.
 
+        wanted SEND: one that sends, comes first where requests are few, and also reads and writes drafts where the key may.
         Raises the errors of Tokens.fresh. patience: seconds that a call waits for the budget before it raises Throttled.
         """
         key = self._key(api_key_id, address)
         record = self._catalogue[key.provider]
         scopes, granted = self._scopes(record, key, address, wanted)
-        budget = self.budget(record, key, address, patience=patience)
+        budget = self.budget(record, key, address, patience=patience, first=wanted is Capability.SEND)
 
         held: list[AccessToken] = []
 
@@ -197,7 +217,8 @@ class MailboxAccess:
             return held[0]
 
         try:
-            yield OpenMailbox(record.open_mailbox(key, address, token, budget), key, record, granted)
+            sending = partial(self._sending, record, key, address)
+            yield OpenMailbox(record.open_mailbox(key, address, token, budget), key, record, granted, sending)
         finally:
             with suppress(BrokerOrDatabaseDown):  # the slots expire by themselves
                 budget.close()
@@ -214,8 +235,31 @@ class MailboxAccess:
             )
             raise CredentialsRejected(str(broken), diagnosis, mailbox=address, call="open") from None
 
-    def budget(self, record: ProviderRecord, key: ApiKey, address: str, *, patience: float = 30.0) -> PacedBudget:
-        """This process's part of the mailbox's allowance. Close it at the end of the work."""
+    @contextmanager
+    def _sending(self, record: ProviderRecord, key: ApiKey, address: str) -> Iterator[None]:
+        scope = record.budget_scope(key, address)
+        with self._database.transaction() as connection:
+            place = send_places.take(connection, scope, self._holder, record.send_limits_of(key).per_minute)
+        if not place.holder:
+            raise SendNotYet(
+                f"{address} may not send before {place.free_at.isoformat()}",
+                until=place.free_at,
+                retry_after=place.wait,
+            )
+        try:
+            yield
+        except SendingLimitReached as refused:
+            with self._database.transaction() as connection:
+                send_places.block(connection, scope, refused.retry_after or _SENDING_PAUSE_SECONDS)
+            raise
+        finally:
+            with suppress(BrokerOrDatabaseDown), self._database.transaction() as connection:
+                send_places.give_back(connection, scope, place)
+
+    def budget(
+        self, record: ProviderRecord, key: ApiKey, address: str, *, patience: float = 30.0, first: bool = False
+    ) -> PacedBudget:
+        """This process's part of the mailbox's allowance. Close it at the end of the work. first: for sends."""
         scope = record.budget_scope(key, address)
         limits = record.limits
         holder = f"{self._holder}-{get_ident()}"
@@ -231,6 +275,8 @@ class MailboxAccess:
                     slot_limit=limits.slots,
                     units=units,
                     slots=slots,
+                    kept=0.0 if first else limits.kept_for_sends,
+                    first=first,
                 )
             return Reservation(found.units, found.slots, found.retry_in, budgets.SLOT_SECONDS * 0.8)
 
@@ -247,6 +293,8 @@ class MailboxAccess:
         """The widest scope set up to `wanted` that a token is given for, tried from the widest; what was denied within a
         day is not tried again. Microsoft has one scope set, and the token says what was granted.
         """
+        if wanted is Capability.SEND:
+            return self._sending_scopes(record, key, address)
         ladder = [c for c in (Capability.DELETE, Capability.MODIFY, Capability.READ) if _reach(c) <= _reach(wanted)]
         with self._database.transaction() as connection:
             known = api_keys.capabilities(connection, key.api_key_id, domain_of(address), _RECHECK_DENIED)
@@ -275,6 +323,29 @@ class MailboxAccess:
                 code = refusal.diagnosis.code
                 self._note(key, address, capability, granted=False, scopes=record.scopes[capability][0], code=code)
         assert refusal is not None  # READ's own scope set is always tried
+        raise refusal
+
+    def _sending_scopes(self, record: ProviderRecord, key: ApiKey, address: str) -> tuple[str, frozenset[Capability]]:
+        """The first of the sending scope sets that a token is given for. A refused set is not asked for again within the hour."""
+        with self._database.transaction() as connection:
+            known = api_keys.capabilities(connection, key.api_key_id, domain_of(address), _RECHECK_DENIED)
+        refusal: Permanent | None = None
+        for scopes in record.sending_scopes:
+            try:
+                token = self.tokens.fresh(key, address, scopes)
+            except Permanent as error:
+                if error.diagnosis.code not in _SCOPE_DENIED:
+                    raise
+                refusal = error
+                continue
+            granted = record.granted(token, scopes)
+            self._note_granted(key, address, granted, known, scopes)
+            probed = frozenset(c for c, good in known.items() if good) if granted else frozenset()
+            return scopes, granted | (probed if len(record.sending_scopes) == 1 else frozenset())
+        assert refusal is not None  # there is at least one set
+        if known.get(Capability.SEND) is not False:
+            code, narrowest = refusal.diagnosis.code, record.sending_scopes[-1]
+            self._note(key, address, Capability.SEND, granted=False, scopes=narrowest, code=code)
         raise refusal
 
     def _note_granted(

@@ -90,6 +90,20 @@ class BrokerSettings(Section):
     )
 
 
+class ManagementSettings(Section):
+    """RabbitMQ as those see it who make users at it, and how it is named to those outside."""
+
+    rabbitmq_management_url: SecretStr = Field(
+        default=SecretStr(""),
+        description="http(s)://administrator:password@host:15672/api, for the users of integrations; empty: none",
+    )
+    rabbitmq_public_address: str = Field(
+        default="",
+        pattern=r"^(amqps?://)?[^/@\s]*$",
+        description="host:port, or amqps://host:port, under which integrations reach RabbitMQ; empty: as we do",
+    )
+
+
 class SealingSettings(Section):
     """Keys that seal secrets at rest."""
 

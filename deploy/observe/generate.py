@@ -51,7 +51,7 @@ _UNMATCHED = (
     " / clamp_min(sum(increase(apiconnect_bounces_logged_total[6h])), 1)"
 )
 _TICK = 'time() - max(apiconnect_task_done_timestamp_seconds{task="poll_due_mailboxes"})'
-_WORK = 'queue=~"(token_refresher|fetcher|classifier|actions)[.][a-z_]+"'
+_WORK = 'queue=~"(token_refresher|fetcher|classifier|actions|sender)[.].+",queue!~".+[.]dead"'
 _MINUTE = "[$__rate_interval]"
 
 _ANSWERS = f"rate(apiconnect_api_call_seconds_bucket{_MINUTE})"
@@ -143,6 +143,7 @@ DASHBOARDS: dict[str, tuple[str, tuple[Panel, ...]]] = {
         (
             stat("Unmatched, of 6 hours", _UNMATCHED, "percentunit", red=0.3),
             stat("Unmatched, 30 days", "max(apiconnect_unmatched_reports)", red=None),
+            stat("Held for a person", "max(apiconnect_held_bounces)"),
             stat(
                 "Hard, last hour", 'sum(increase(apiconnect_bounces_logged_total{bounce_class="hard"}[1h]))', red=None
             ),

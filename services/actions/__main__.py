@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from services.actions.handler import MailClassifiedHandler
+from services.actions.handler.mail_classified import MailClassifiedHandler
+from services.actions.handler.replay_classified import ReplayClassifiedHandler
 from services.actions.settings import ActionsSettings
 from shared.messaging.broker import Broker
-from shared.messaging.process import Service, run_service
+from shared.messaging.process import Runner, Service, run_service
 from shared.messaging.runner import BatchRunner
 from shared.messaging.unit import UnitFactory
 from shared.settings import instance_name
@@ -19,8 +20,11 @@ def build(settings: ActionsSettings, database: Database, broker: Broker) -> Serv
     """The service over an open database and a broker."""
     handler = MailClassifiedHandler(database, soft_window=timedelta(days=settings.soft_window_days))
     units = UnitFactory(database, broker.publisher())
-    runner = BatchRunner(broker, units, handler, batch_size=settings.batch_size)
-    return Service("actions", instance_name(), database, [runner], [start_tracing("actions", settings.otlp_endpoint)])
+    runners: list[Runner] = [
+        BatchRunner(broker, units, handler, batch_size=settings.batch_size),
+        BatchRunner(broker, units, ReplayClassifiedHandler(database), batch_size=1),  # a part is a batch
+    ]
+    return Service("actions", instance_name(), database, runners, [start_tracing("actions", settings.otlp_endpoint)])
 
 
 def main() -> None:

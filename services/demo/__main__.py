@@ -6,32 +6,40 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
 from typing import Annotated
+from uuid import uuid4
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
+from services.classifier.cli.own_files import rules_with
+from services.classifier.cli.telling import explanation_lines
+from services.classifier.core.explaining import explain
 from services.console.core.durations import moment
 from services.console.core.story import answer, tell
-from services.demo.core.comparing import compare
+from services.demo.core.comparing import Line, compare
 from services.demo.core.planting import MAILBOXES, PlannedMail, plan
+from services.demo.core.replies import REPLIES, compare_replies, message_id
+from services.demo.core.sends import SENDS, SendsOutcome, compare_sends
 from services.demo.handler.checking import collect
+from services.demo.handler.replies import outcome_of_replies, plant_replies, replies_served, watch_replies
 from services.demo.handler.screen import Screen, show_table
 from services.demo.handler.seeding import Portions, Seeding, keep_seeding
-from services.demo.handler.stage import plant, set_up
+from services.demo.handler.sends import play_sends
+from services.demo.handler.stage import compose_mail, plant, set_up
 from services.demo.handler.works import Works, embedded_database
 from services.simulator.__main__ import RunningSimulator, start
 from services.simulator.http.control_client import ControlClient
 from services.simulator.settings import SimulatorSettings
 from shared.messaging.memory import MemoryBroker
 from shared.settings import DatabaseSettings, SealingSettings, TelemetrySettings
-from shared.storage import demo_counts, stories
+from shared.storage import demo_counts, monitor_log, stories
 from shared.storage.database import Database
 from shared.storage.sealing import Sealer
 from shared.telemetry import configure
@@ -104,7 +112,8 @@ def _play(
     console.print(f"API Connect demo: {count:,} mails in {len(MAILBOXES)} mailboxes of two customers, seed {seed}")
     console.print(f"Microsoft 365 and Google, simulated: {simulator.https_url}", highlight=False)
     set_up(simulator, database, Sealer.parse(sealing_keys), mails, now)
-    works = Works(database, MemoryBroker(), sealing_keys, simulator.ca_file)
+    broker = MemoryBroker()
+    works = Works(database, broker, sealing_keys, simulator.ca_file)
     try:
         with Screen(console, count, sum(mail.is_report for mail in mails)) as screen:
             planted = 0
@@ -117,7 +126,15 @@ def _play(
             ids = plant(simulator, mails, now, on_planted)
             works.start()
             _wait(screen, works, database, count)
-        good = _report(console, database, simulator, mails, ids)
+        # Counted before the replies come, which have a table of their own.
+        compared = compare(mails, collect(database, ControlClient(simulator.http_url), mails, ids))
+        sealer = Sealer.parse(sealing_keys)
+        _second_act(console, simulator, database, sealer, works, now)
+        console.print(f"An integration asks for {len(SENDS)} mails through the queue …")
+        sent = play_sends(
+            ControlClient(simulator.http_url), database, sealer, broker, now, uuid4, at_most_seconds=_STILL_SECONDS
+        )
+        good = _report(console, database, mails, compared, sent, now)
         if keep:
             _keep(console, simulator, database, sealing_keys)
     finally:
@@ -145,24 +162,31 @@ def _wait(screen: Screen, works: Works, database: Database, count: int) -> None:
 def _report(
     console: Console,
     database: Database,
-    simulator: RunningSimulator,
     mails: Sequence[PlannedMail],
-    ids: Mapping[int, str],
+    compared: tuple[list[Line], list[str]],
+    sent: SendsOutcome,
+    now: datetime,
 ) -> bool:
-    """The table, each difference, one mail's story, and the last line."""
-    lines, faults = compare(mails, collect(database, ControlClient(simulator.http_url), mails, ids))
+    """The tables, each difference, one mail's story with the classifier's reasons, one reply's, and the last line."""
+    lines, faults = compared
     show_table(console, lines)
+    replies, more = compare_replies(outcome_of_replies(database))
+    show_table(console, replies, title="Replies, and what monitors made of them")
+    sends, wrong = compare_sends(sent)
+    show_table(console, sends, title="Send requests of an integration, and what it was told")
+    lines, faults = [*lines, *replies, *sends], [*faults, *more, *wrong]
     for fault in faults[:20]:
         console.print(f"[red]{fault}[/]", highlight=False)
-    _tell_one(console, database, mails)
+    _tell_one(console, database, mails, now)
+    _tell_reply(console, database)
     console.print(_PROMISES, style="dim")
-    lost = next(line.actual for line in lines if line.what == "lost")
+    lost = next(line.actual for line in lines if line.what == "lost") + len(more) + len(wrong)
     console.print(f"lost {lost}")
     return not faults and all(line.good for line in lines)
 
 
-def _tell_one(console: Console, database: Database, mails: Sequence[PlannedMail]) -> None:
-    """The story of one mail that bounced for good, as `apiconnect why` tells it."""
+def _tell_one(console: Console, database: Database, mails: Sequence[PlannedMail], now: datetime) -> None:
+    """The story of one mail that bounced for good, as `apiconnect why` tells it, and as `classify --explain` reads its report."""
     bounced = next((mail for mail in mails if mail.kind == "hard"), None)
     if bounced is None:
         return
@@ -173,7 +197,37 @@ def _tell_one(console: Console, database: Database, mails: Sequence[PlannedMail]
         console.print(sentence, highlight=False)
     for line in tell(story):
         console.print(f"  [dim]{moment(line.at)}[/]  {escape(line.text)}", highlight=False, soft_wrap=True)
+    console.print("\n[bold]apiconnect classify --explain[/], on the report itself", highlight=False)
+    for explained in explanation_lines("report.eml", explain(compose_mail(bounced, now), rules_with(None))):
+        console.print(explained, highlight=False, markup=False, soft_wrap=True)
     console.print()
+
+
+def _second_act(
+    console: Console, simulator: RunningSimulator, database: Database, sealer: Sealer, works: Works, now: datetime
+) -> None:
+    """People answer, and monitors look at it."""
+    console.print(f"{len(REPLIES)} people answer, in three languages …")
+    plant_replies(ControlClient(simulator.http_url))
+    watch_replies(database, sealer, now)
+    ends_at = time.monotonic() + _STILL_SECONDS
+    while not works.failures and replies_served(database) < len(REPLIES) and time.monotonic() < ends_at:
+        time.sleep(0.2)
+
+
+def _tell_reply(console: Console, database: Database) -> None:
+    """The story of the first reply."""
+    with database.transaction() as connection:
+        told = monitor_log.latest(connection, address=REPLIES[0].sender, limit=1)
+    for one in told:
+        condition = one.condition or {}
+        words = f"{condition.get('field')} {condition.get('operator')} {condition.get('value')!r}"
+        console.print(f"[bold]The reply of {one.sender}[/] ({message_id(0)})", highlight=False)
+        console.print(f"  monitor {one.monitor}: {words} matched “{one.matched_text}”", highlight=False, markup=False)
+        console.print(
+            f"  {one.subscriber} found by {one.identified_by}: {condition.get('action')}, {one.effect}", highlight=False
+        )
+        console.print()
 
 
 def _keep(console: Console, simulator: RunningSimulator, database: Database, sealing_keys: str) -> None:

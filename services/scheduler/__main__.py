@@ -55,11 +55,11 @@ def build(settings: SchedulerSettings, database: Database, broker: Broker) -> Se
     jobs = Jobs(UnitFactory(database, broker.publisher()), broker, settings, uuid4)
     periods = {job.name: job.every for job in JOBS}
     periods["poll_due_mailboxes"] = timedelta(seconds=settings.tick_seconds)
-    periods["sweep_stages"] = timedelta(seconds=settings.sweep_seconds)
+    periods["sweep_stages"] = periods["sweep_replays"] = timedelta(seconds=settings.sweep_seconds)
 
     def state() -> list[Reading]:
         with database.transaction() as connection:
-            return gauges.read(connection, list(work_queues()))
+            return gauges.read(connection, list(work_queues(broker.known())))
 
     closing = [show_state(gauges.FAMILIES, state), start_tracing("scheduler", settings.otlp_endpoint)]
     return Service("scheduler", instance_name(), database, [_Ticking(jobs, periods)], closing)

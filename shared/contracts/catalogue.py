@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from shared.contracts.commands import PollMailbox, RefreshToken
+from shared.contracts.commands import ClassifyReplay, PollMailbox, RefreshToken
 from shared.contracts.envelope import Body
-from shared.contracts.events import MailClassified, MailFetched
+from shared.contracts.events import MailClassified, MailFetched, ReplayClassified
 
 MESSAGES: Final[dict[str, type[Body]]] = {
-    message.type: message for message in (RefreshToken, PollMailbox, MailFetched, MailClassified)
+    message.type: message
+    for message in (RefreshToken, PollMailbox, MailFetched, MailClassified, ClassifyReplay, ReplayClassified)
 }

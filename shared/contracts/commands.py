@@ -25,3 +25,13 @@ class PollMailbox(Body):
     kind: ClassVar[Literal["command", "event"]] = "command"
 
     mailbox_id: int = Field(ge=1, description="row in mailboxes")
+
+
+class ClassifyReplay(Body):
+    """Classify one part of a replay with the rules of now. Changes nothing but the part itself."""
+
+    type: ClassVar[str] = "replay.classify"
+    kind: ClassVar[Literal["command", "event"]] = "command"
+
+    run_id: int = Field(ge=1, description="row in effect_runs")
+    part: int = Field(ge=1, description="part of the run, in replay_parts")

@@ -25,3 +25,13 @@ class MailClassified(Body):
     kind: ClassVar[Literal["command", "event"]] = "event"
 
     mail_id: int = Field(ge=1, description="row in fetched_mail")
+
+
+class ReplayClassified(Body):
+    """The findings of one part of a replay are stored and wait to be compared with the bounce log."""
+
+    type: ClassVar[str] = "replay.classified"
+    kind: ClassVar[Literal["command", "event"]] = "event"
+
+    run_id: int = Field(ge=1, description="row in effect_runs")
+    part: int = Field(ge=1, description="part of the run, in replay_parts")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Self
@@ -34,6 +35,7 @@ class ApiKey:
     credential: fingerprint over the ids and the secret; changes when either does.
     Microsoft: tenant_id, client_id, client_secret. Google: service_account_email, private_key (PEM), private_key_id.
     next_secret: one that waits until it has worked, tried before the one in use; empty: none waits, or not now.
+    send_limits: fields of SendLimits in which the key's mailboxes differ from the provider's figures (a trial, a plan).
     """
 
     api_key_id: int
@@ -53,6 +55,7 @@ class ApiKey:
     next_secret: str = field(default="", repr=False)
     next_credential: str = ""
     next_private_key_id: str = ""
+    send_limits: Mapping[str, int | None] = field(default_factory=dict, hash=False)
 
     def with_next_secret(self) -> Self:
         """The key as it will be once its new secret has worked."""

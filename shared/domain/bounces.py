@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from shared.domain.monitors import ReplyFinding
+
 
 class BounceClass(StrEnum):
     """The guide's four classes, and `none` for a mail that reports no failure and no complaint."""
@@ -98,6 +100,7 @@ class MailFinding:
     references: ids of the mail that bounced, in order of trust (see ReferenceSource).
     truncated: the mail was over a cap, and was read as far as the cap.
     note: why a mail is unreadable or was cut; empty otherwise.
+    reply: what the mailbox's monitors made of it; None where there are none, or the mail is none of theirs.
     """
 
     bounce_class: BounceClass
@@ -111,6 +114,7 @@ class MailFinding:
     message_id: str | None = None
     truncated: bool = False
     note: str = ""
+    reply: ReplyFinding | None = None
 
 
 # Worst first: what a report with several recipients counts as.

@@ -7,6 +7,7 @@ Permanent: will not pass by itself, record.  Anything else: a bug, a few tries a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 
 class ApiConnectError(Exception):
@@ -25,12 +26,36 @@ class Throttled(Temporary):
     """The provider's limit was met. Says nothing about the key or the mailbox."""
 
 
+class SendingLimitReached(Throttled):
+    """The provider's limit for sending was met. Reading the mailbox is not concerned."""
+
+
+class SendNotYet(Temporary):
+    """A limit for sending is used up for now; nothing was sent. `until`: the next free moment, aware UTC."""
+
+    def __init__(self, message: str, *, until: datetime, retry_after: float) -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.until = until
+
+
 class ProviderUnavailable(Temporary):
     """A 5xx, a network fault, a time-out, or an answer that can't be read. Says nothing about the key or the mailbox."""
 
 
 class OutcomeUnknown(ProviderUnavailable):
     """The request was sent and no answer came: the work may have been done. Look before repeating what is not repeatable."""
+
+
+class SendOutcomeUnknown(ApiConnectError):
+    """A mail was handed over and no answer came: it may have been sent. On purpose not Temporary: who repeats it unseen
+    may send it twice.
+
+    draft_id: of the draft that was being sent, None if there was none; its state may tell.
+    """
+
+    def __init__(self, message: str, *, draft_id: str | None = None) -> None:
+        super().__init__(message)
+        self.draft_id = draft_id
 
 
 class LeaseLost(Temporary):

@@ -1,4 +1,4 @@
-"""An installation as its operator describes it: groups, customers, keys, lists, campaigns and bounce servers, by their lasting names.
+"""An installation as its operator describes it: groups, customers, keys, lists, campaigns and servers, by their lasting names.
 
 The same records say what a file wants and what the database holds, so that the two can be compared field by field.
 Things name each other by uid (groups by name), never by row id. No secret is in here: a key shows its fingerprint.
@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+
+from shared.domain.monitors import Condition
 
 UNLIMITED = -1
 
@@ -25,17 +27,22 @@ class GroupRecord:
 
 @dataclass(frozen=True, slots=True)
 class CustomerRecord:
-    """A customer. `group`: name of its group; None: the system defaults apply (A063)."""
+    """A customer. `group`: name of its group; None: the system defaults apply (A063).
+
+    tracking_url: where its tracking links carry the subscriber's uid; None: the usual shapes.
+    """
 
     uid: str
     name: str
     group: str | None = None
+    tracking_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class KeyRecord:
     """An API key without its secret. `customer`: uid of its owner, None for a system key. `credential`: the fingerprint.
 
+    send_limits: fields of SendLimits in which its mailboxes differ from the provider's figures; None: no such limit.
     next_credential: of a new secret that waits until it has worked. previous_credential: of the one that was replaced last.
     """
 
@@ -51,6 +58,7 @@ class KeyRecord:
     authority_url: str = ""
     api_url: str = ""
     secret_expires_on: date | None = None
+    send_limits: Mapping[str, int | None] = field(default_factory=dict, hash=False)
     next_credential: str = field(default="", compare=False)
     previous_credential: str = field(default="", compare=False)
 
@@ -65,13 +73,23 @@ class ListRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class CampaignGroupRecord:
+    """Campaigns that a subscriber can be taken out of together."""
+
+    uid: str
+    customer: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class CampaignRecord:
-    """A campaign. `list`: uid of the list it was sent to, if known."""
+    """A campaign. `list`: uid of the list it was sent to, if known. `campaign_group`: uid of the group it belongs to."""
 
     uid: str
     customer: str
     name: str
     list: str | None = None
+    campaign_group: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +111,58 @@ class BounceServerRecord:
     only_mail_from: datetime | None = None
     poll_seconds: int = 600
     blacklist_scope: str = "customer"
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryServerRecord:
+    """A delivery server. `key`: as a bounce server's. Quotas: at most so many mails in any hour, day, 30 days; None: no limit.
+
+    from_name: '' for the mailbox's own. warm_up: (from day, mails a day), ordered; the plan's first day is `warm_up_from`.
+    """
+
+    uid: str
+    name: str
+    provider: str
+    email: str
+    key: str
+    customer: str | None = None
+    from_name: str = ""
+    reply_to: str | None = None
+    locked: bool = False
+    status: str = "active"
+    hourly_quota: int | None = None
+    daily_quota: int | None = None
+    monthly_quota: int | None = None
+    pause_seconds: float = 0.0
+    warm_up: tuple[tuple[int, int], ...] = ()
+    warm_up_from: date | None = None
+    mode: str = "mime"
+    draft_first: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorRecord:
+    """A monitor. `key`: as a bounce server's. disposal: of mail that it acted on. conditions: in the order in which they are tried."""
+
+    uid: str
+    name: str
+    provider: str
+    email: str
+    key: str
+    customer: str | None = None
+    identify_by: str = "email"
+    locked: bool = False
+    status: str = "active"
+    read_junk: bool = False
+    disposal: str = "leave"
+    move_to: str | None = None
+    dry_run: bool = False
+    ignore_machine_mail: bool = True
+    plus_addressing: bool = False
+    blacklist_scope: str = "global"
+    only_mail_from: datetime | None = None
+    poll_seconds: int = 600
+    conditions: tuple[Condition, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +199,11 @@ class Installation:
     customers: Mapping[str, CustomerRecord] = field(default_factory=dict)
     keys: Mapping[str, KeyRecord] = field(default_factory=dict)
     lists: Mapping[str, ListRecord] = field(default_factory=dict)
+    campaign_groups: Mapping[str, CampaignGroupRecord] = field(default_factory=dict)
     campaigns: Mapping[str, CampaignRecord] = field(default_factory=dict)
     bounce_servers: Mapping[str, BounceServerRecord] = field(default_factory=dict)
+    delivery_servers: Mapping[str, DeliveryServerRecord] = field(default_factory=dict)
+    monitors: Mapping[str, MonitorRecord] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

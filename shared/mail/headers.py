@@ -15,7 +15,7 @@ class Headers:
     `over`: the block held more than `limit` lines and was cut there.
     """
 
-    __slots__ = ("_block", "_lower", "over")
+    __slots__ = ("_block", "_known", "_lower", "over")
 
     def __init__(self, block: bytes, limit: int = 2_000) -> None:
         block = _FOLD.sub(b" ", block)
@@ -26,6 +26,7 @@ class Headers:
             block = _SPACED_COLON.sub(rb"\1:", block)
         self._block = b"\n" + block
         self._lower = self._block.lower()
+        self._known: dict[str, str] = {}  # From and Subject are asked for four times a mail
 
     def __contains__(self, name: str) -> bool:
         return _field(name) in self._lower
@@ -39,7 +40,10 @@ class Headers:
 
     def get(self, name: str) -> str:
         """The first field of that (lower-case) name, empty if there is none. Not RFC 2047 decoded; see `words`."""
-        return _text(self._next(_field(name), 0)[0])
+        value = self._known.get(name)
+        if value is None:
+            value = self._known[name] = _text(self._next(_field(name), 0)[0])
+        return value
 
     def all(self, name: str) -> list[str]:
         """Every field of that name, in order."""

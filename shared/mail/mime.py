@@ -150,19 +150,33 @@ def content_type(value: str, default: str = "text/plain") -> tuple[str, dict[str
 
 
 def decode(data: bytes, charset: str) -> str:
-    """Text of bytes in a charset named by the mail. UTF-8, then Latin-1, where the name is unknown, unsafe or wrong."""
+    """Text of bytes in a charset named by the mail. UTF-8, then Latin-1, where the name is unknown, unsafe or wrong.
+
+    A name that does not fit the bytes yields to UTF-8 if that does: templates are translated, their headers are not.
+    """
     name = charset.strip().strip("\"'").lower()
+    named = ""
     if name and name not in ("utf-8", "us-ascii"):
         try:
-            codec = codecs.lookup(name[:40])
-            if codec.name not in _UNSAFE_CODECS:
-                return data.decode(codec.name, "replace")
+            named = codecs.lookup(name[:40]).name
+            if named not in _UNSAFE_CODECS:
+                named = _SUPERSETS.get(named, named)
+                return data.decode(named)
+        except UnicodeDecodeError:
+            return _utf8(data) or data.decode(named, "replace")
         except (LookupError, ValueError):
             pass
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
         return data.decode("utf-8", "replace") if name == "utf-8" else data.decode("latin-1")
+
+
+def _utf8(data: bytes) -> str:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return ""
 
 
 def html_to_text(source: str) -> str:
@@ -178,6 +192,8 @@ _PARAMETER = re.compile(
 _BREAKS = re.compile(r"<(?:br|/p|/div|/tr|/li|/h\d|p|div|tr|li)\b[^<>]{0,400}>", re.IGNORECASE)
 _SILENT = re.compile(r"<(?:style|script|head)\b[^<>]{0,400}>[^<]{0,20000}", re.IGNORECASE)
 _TAGS = re.compile(r"<[^<>]{0,2000}>")
+# What mailers mean by a name: WHATWG Encoding Standard §4.2.
+_SUPERSETS = {"gb2312": "gb18030", "gbk": "gb18030", "shift_jis": "cp932", "euc_kr": "cp949"}
 # Codecs that are not charsets of mail: slow on crafted input, or with side effects such as warnings.
 _UNSAFE_CODECS = frozenset(
     (

@@ -35,9 +35,9 @@ def has_code(text: str) -> bool:
 def is_vague(status: str | None) -> bool:
     """A code that says nothing but temporary or permanent:
 
-    absent, or `x.0.0` (RFC 3463 §3.1 "other undefined status").
+    absent, or of subject 0 (RFC 3463 §3.1 "other undefined status"; Exchange Online's 5.0.350 wraps another server's reply).
     """
-    return status is None or status.endswith(".0.0")
+    return status is None or status[1:4] == ".0."
 
 
 def reply_code(text: str) -> str | None:

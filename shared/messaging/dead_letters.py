@@ -9,12 +9,14 @@ from contextlib import closing, suppress
 from uuid import NAMESPACE_OID, UUID, uuid5
 
 from shared.domain.errors import ApiConnectError
-from shared.messaging.broker import ATTEMPT, PARKED, Broker, Delivery, Outgoing, Publisher
-from shared.messaging.topology import dead_queue, work_queues
+from shared.messaging.broker import ASKED_BY, ATTEMPT, PARKED, Broker, Delivery, Outgoing, Publisher, asked_by, ours
+from shared.messaging.topology import SEND_QUEUE, dead_queue, work_queues
 from shared.storage import dead_letters
 from shared.storage.database import Database
 from shared.storage.dead_letters import Parked
 
+# Properties that a replay gives back, as they are named among the headers of a letter's row.
+_CORRELATION, _REPLY_TO = "property_correlation_id", "property_reply_to"
 _TYPE_LENGTH = 60  # as a property it has 255 bytes at most, four for each character
 
 
@@ -31,7 +33,8 @@ def park(
         dead_letters.park(connection, [letter])
     copy_id = message_id or uuid5(NAMESPACE_OID, letter.message_key)
     headers: dict[str, str | int | float] = {ATTEMPT: delivery.attempt, PARKED: "row", "reason": letter.reason[:500]}
-    publisher.publish_to(dead_queue(queue), [Outgoing(copy_id, letter.type, delivery.payload, headers)])
+    copy = Outgoing(copy_id, letter.type, delivery.payload, headers, user_id=publisher.user)
+    publisher.publish_to(dead_queue(queue), [copy])
 
 
 def replay(publisher: Publisher, database: Database, dead_letter_id: int) -> str:
@@ -45,7 +48,17 @@ def replay(publisher: Publisher, database: Database, dead_letter_id: int) -> str
         if letter is None:
             raise NoSuchDeadLetter(f"there is no dead letter {dead_letter_id}")
         message_id = letter.message_id or uuid5(NAMESPACE_OID, str(letter.dead_letter_id))
-        publisher.publish_to(letter.queue, [Outgoing(message_id, letter.type, letter.payload)])
+        first = letter.headers.get(ASKED_BY)
+        again = Outgoing(
+            message_id,
+            letter.type,
+            letter.payload,
+            {ASKED_BY: first} if first else {},
+            correlation_id=letter.headers.get(_CORRELATION) or None,
+            reply_to=letter.headers.get(_REPLY_TO) or None,
+            user_id=publisher.user if first else None,
+        )
+        publisher.publish_to(letter.queue, [again])
         dead_letters.mark_replayed(connection, dead_letter_id)
     return letter.queue
 
@@ -57,18 +70,24 @@ def collect(broker: Broker, database: Database, limit: int = 200) -> int:
     their row was replayed meanwhile, a second row would bring them back. Raises BrokerOrDatabaseDown.
     """
     depths = broker.depths()
-    return sum(_collect_one(broker, database, queue, limit) for queue in work_queues() if depths.get(dead_queue(queue)))
+    queues = work_queues(broker.known())
+    return sum(_collect_one(broker, database, queue, limit) for queue in queues if depths.get(dead_queue(queue)))
 
 
 def _collect_one(broker: Broker, database: Database, queue: str, limit: int) -> int:
     with closing(broker.subscribe(dead_queue(queue), limit, "dead-letter-collector")) as subscription:
         found = subscription.receive(limit, 2.0)
         reason = "the broker's delivery limit: it was redelivered too often, each time its consumer was lost"
-        fresh = [_letter(queue, delivery, None, reason) for delivery in found if PARKED not in delivery.headers]
+        fresh = [_letter(queue, delivery, None, reason) for delivery in found if not _has_a_row(queue, delivery)]
         with database.transaction() as connection:
             dead_letters.park(connection, fresh)
         subscription.ack(found)
     return len(fresh)
+
+
+def _has_a_row(queue: str, delivery: Delivery) -> bool:
+    """What an outsider says of that does not count."""
+    return PARKED in delivery.headers and (not queue.startswith(SEND_QUEUE) or ours(delivery))
 
 
 def _letter(queue: str, delivery: Delivery, message_id: UUID | None, reason: str) -> Parked:
@@ -85,10 +104,19 @@ def _letter(queue: str, delivery: Delivery, message_id: UUID | None, reason: str
         payload=delivery.payload,
         headers={
             _storable(str(key)): _storable(str(value))
-            for key, value in delivery.headers.items()
+            for key, value in ({**delivery.headers} | _properties(delivery)).items()
             if not isinstance(value, list | dict)
         },
     )
+
+
+def _properties(delivery: Delivery) -> dict[str, str]:
+    """What a replay has to give back, whatever headers say."""
+    return {
+        ASKED_BY: asked_by(delivery),
+        _CORRELATION: delivery.correlation_id or "",
+        _REPLY_TO: delivery.reply_to or "",
+    }
 
 
 def _type_of(delivery: Delivery) -> str:

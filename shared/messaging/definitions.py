@@ -8,49 +8,74 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from shared.messaging.topology import EXCHANGE, RETRY_TIERS, ROUTES, queue_arguments, retry_exchange, retry_queue
+from shared.contracts.sending import RESULTS_EXCHANGE, SEND_EXCHANGE
+from shared.messaging.topology import EXCHANGE, ROUTES, bindings, exchanges, queue_arguments
 
 MONITOR: Final = "monitor"
-_NOTHING: Final = "^$"
-_CONSUMERS: Final = "|".join(route.consumer for route in ROUTES)
-_OURS: Final = rf"^({EXCHANGE}(\.retry\..+)?|retry\..+|({_CONSUMERS})\..+)$"
+ADMINISTRATOR: Final = "administrator"  # makes and removes the users of integrations: known to the console only
+NOTHING: Final = "^$"
+_CONSUMERS: Final = "|".join((*(route.consumer for route in ROUTES), "sender"))
+_INSIDE: Final = rf"{EXCHANGE}(\.(retry\..+|send|results))?|retry\..+|({_CONSUMERS})\..+"
+_OURS: Final = rf"^({_INSIDE}|results\..+)$"
 # The nameless exchange leads to any queue by its name. Who handles messages parks there what it can't handle.
 _DIRECT: Final = r"amq\.default"
 _RETRY: Final = rf"{EXCHANGE}\.retry\..+"
+_SENDS: Final = re.escape(SEND_EXCHANGE)
+_RESULTS: Final = re.escape(RESULTS_EXCHANGE)
+_ANY_RESULT: Final = r"^delivery\..+$"
 
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """What a user may do, as RabbitMQ's regular expressions; `keys`: routing keys that it may publish with."""
+    """What a user may do, as RabbitMQ's regular expressions.
 
-    configure: str = _NOTHING
-    write: str = _NOTHING
-    read: str = _NOTHING
-    keys: str = _NOTHING
+    keys, sends, results: routing keys that it may publish with on the internal exchange, and on the two at the edge.
+    """
+
+    configure: str = NOTHING
+    write: str = NOTHING
+    read: str = NOTHING
+    keys: str = NOTHING
+    sends: str = NOTHING
+    results: str = NOTHING
 
 
-def _consumer(service: str, publishes: str = _NOTHING) -> Rights:
+def _consumer(service: str, publishes: str = NOTHING, results: str = NOTHING) -> Rights:
+    exchanges = [name for name, keys in ((EXCHANGE, publishes), (_RESULTS, results)) if keys != NOTHING]
     return Rights(
-        write=rf"^({EXCHANGE}|{_RETRY}|{_DIRECT})$" if publishes != _NOTHING else rf"^({_RETRY}|{_DIRECT})$",
+        write=rf"^({'|'.join((*exchanges, _RETRY, _DIRECT))})$",
         read=rf"^{service}\..+(?<!\.dead)$",
         keys=publishes,
+        results=results,
     )
 
 
 # The scheduler looks after the broker: it alone creates what is missing (a queue that somebody deleted), publishes again
 # what got lost, and empties the dead-letter queues into rows. All others only check that the queues are there.
+# Results that wait for an integration are nobody's here to read.
 RIGHTS: Final[Mapping[str, Rights]] = {
-    "scheduler": Rights(configure=_OURS, write=rf"({_OURS}|^{_DIRECT}$)", read=_OURS, keys=".*"),
+    "scheduler": Rights(
+        configure=_OURS, write=rf"({_OURS}|^{_DIRECT}$)", read=rf"^({_INSIDE})$", keys=".*", sends=".*", results=".*"
+    ),
     "token_refresher": _consumer("token_refresher"),
     "fetcher": _consumer("fetcher", r"^mail\.fetched$"),
-    "classifier": _consumer("classifier", r"^mail\.classified$"),
-    "actions": _consumer("actions"),
-    "console": Rights(write=rf"^({EXCHANGE}|{_DIRECT})$", keys=r"^(mailbox\.poll|mail\.fetched)$"),
+    "classifier": _consumer("classifier", r"^(mail|replay)\.classified$"),
+    "actions": _consumer("actions", results=_ANY_RESULT),
+    "sender": _consumer("sender", results=_ANY_RESULT),
+    "console": Rights(
+        write=rf"^({EXCHANGE}|{_SENDS}|{_RESULTS}|{_DIRECT})$",
+        keys=r"^(mailbox\.poll|mail\.fetched|replay\.classify)$",
+        sends=r"^mail\.send$",
+        results=_ANY_RESULT,
+    ),
     MONITOR: Rights(),
+    # An integration that is removed takes its queues with it; what it may do besides comes from its tag.
+    ADMINISTRATOR: Rights(configure=r"^(sender\.send_mail|results)\..+$"),
 }
 
 
@@ -64,29 +89,43 @@ def definitions(vhost: str, hashes: Mapping[str, str]) -> dict[str, Any]:
     users = [user for user in RIGHTS if user in hashes]
     return {
         "vhosts": [{"name": vhost}],
-        "users": [_user(user, hashes[user]) for user in users],
+        "users": [broker_user(user, hashes[user]) for user in users],
         "permissions": [_permission(user, vhost) for user in users],
-        "topic_permissions": [_topic_permission(user, vhost) for user in users if user != MONITOR],
-        "exchanges": [
-            {"name": name, "type": kind, "vhost": vhost, "durable": True, "auto_delete": False, "arguments": {}}
-            for name, kind in ((EXCHANGE, "topic"), *((retry_exchange(tier), "fanout") for tier in RETRY_TIERS))
-        ],
-        "queues": [
-            {"name": name, "vhost": vhost, "durable": True, "auto_delete": False, "arguments": arguments}
-            for name, arguments in queue_arguments().items()
-        ],
-        "bindings": [_binding(vhost, EXCHANGE, route.queue, route.message.type) for route in ROUTES]
-        + [_binding(vhost, retry_exchange(tier), retry_queue(tier), "") for tier in RETRY_TIERS],
+        "topic_permissions": [each for user in users for each in _topic_permissions(user, vhost)],
+        **laid_out(vhost, exchanges(), queue_arguments(), bindings()),
     }
 
 
-def _user(name: str, hashed: str) -> dict[str, Any]:
+def laid_out(
+    vhost: str,
+    kinds: Mapping[str, str],
+    queues: Mapping[str, Mapping[str, Any]],
+    bound: Iterable[tuple[str, str, str]],
+) -> dict[str, Any]:
+    """Exchanges, queues and bindings as definitions. kinds: exchange -> type. queues: name -> arguments. bound: see bindings()."""
+    lasting = {"vhost": vhost, "durable": True, "auto_delete": False}
+    return {
+        "exchanges": [{"name": name, "type": kind, **lasting, "arguments": {}} for name, kind in kinds.items()],
+        "queues": [{"name": name, **lasting, "arguments": arguments} for name, arguments in queues.items()],
+        "bindings": [
+            {
+                "source": source, "vhost": vhost, "destination": queue, "destination_type": "queue", "routing_key": key,
+                "arguments": {},
+            }
+            for source, queue, key in bound
+        ],
+    }  # fmt: skip
+
+
+def broker_user(name: str, hashed: str) -> dict[str, Any]:
+    """A user with the hash of its password."""
     # The tag `monitoring` shows everything in the management pages; without rights in the host it changes nothing there.
+    tags = {MONITOR: ["monitoring"], ADMINISTRATOR: ["administrator"]}
     return {
         "name": name,
         "password_hash": hashed,
         "hashing_algorithm": "rabbit_password_hashing_sha256",
-        "tags": ["monitoring"] if name == MONITOR else [],
+        "tags": tags.get(name, []),
     }
 
 
@@ -97,19 +136,13 @@ def _permission(user: str, vhost: str) -> dict[str, str]:
     }  # fmt: skip
 
 
-def _topic_permission(user: str, vhost: str) -> dict[str, str]:
-    keys = RIGHTS[user].keys
-    return {
-        "user": user,
-        "vhost": vhost,
-        "exchange": EXCHANGE,
-        "write": keys,
-        "read": keys if keys == ".*" else _NOTHING,
-    }
-
-
-def _binding(vhost: str, source: str, queue: str, key: str) -> dict[str, Any]:
-    return {
-        "source": source, "vhost": vhost, "destination": queue, "destination_type": "queue", "routing_key": key,
-        "arguments": {},
-    }  # fmt: skip
+def _topic_permissions(user: str, vhost: str) -> list[dict[str, str]]:
+    rights = RIGHTS[user]
+    keys = {EXCHANGE: rights.keys, SEND_EXCHANGE: rights.sends, RESULTS_EXCHANGE: rights.results}
+    return [
+        {
+            "user": user, "vhost": vhost, "exchange": exchange,
+            "write": written, "read": written if written == ".*" else NOTHING,
+        }
+        for exchange, written in keys.items()
+    ]  # fmt: skip

@@ -14,12 +14,9 @@ Outcome = TypeVar("Outcome")
 
 class BatchHandler(Protocol[Message, Facts, Outcome]):
     """Read, decide, write. May also have `failed(unit, received, error: Permanent) -> None`, which records a permanent
-    failure in the unit that marks the message as done."""
+    failure in the unit that marks the message as done.
 
-    @property
-    def message(self) -> type[Message]:
-        """What it reads."""
-        ...
+    The runner takes what to read from `message` (a class of the table), or from the Source that it is given."""
 
     @property
     def consumer(self) -> str:
@@ -35,7 +32,7 @@ class BatchHandler(Protocol[Message, Facts, Outcome]):
         ...
 
     def write(self, unit: Unit, outcomes: Sequence[tuple[Received[Message], Outcome]]) -> None:
-        """Never called with messages that were handled before, nor with an empty sequence."""
+        """Never called with an empty sequence, nor, but for a Source outside, with messages that were handled before."""
         ...
 
 

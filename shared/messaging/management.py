@@ -1,18 +1,22 @@
-"""RabbitMQ's HTTP API: what AMQP does not tell, such as unacknowledged messages and rates. For operators; no service needs it.
+"""RabbitMQ's HTTP API: what AMQP does not tell, such as unacknowledged messages and rates, and the users of integrations.
 
-Source: the management plugin's page /api/index.html, `GET /api/queues/{vhost}`.
+For operators; no service needs it. Source: the management plugin's page /api/index.html.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
-from urllib.parse import quote, unquote, urlsplit
+from typing import Any, Final, Self
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 import requests
 
 from shared.domain.errors import BrokerOrDatabaseDown
+
+_NOT_FOUND: Final = 404
+_REFUSED: Final = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +35,24 @@ class QueueState:
 class Management:
     """The HTTP API of one virtual host. Made from the AMQP URL: user, password and vhost are the same."""
 
-    def __init__(self, amqp_url: str, base_url: str = "", *, timeout_seconds: float = 5.0) -> None:
-        """base_url: ends in /api; by default http://<host of amqp_url>:15672/api."""
-        parts = urlsplit(amqp_url)
-        self._base_url = (base_url or f"http://{parts.hostname}:15672/api").rstrip("/")
-        self._vhost = quote(unquote(parts.path[1:]) or "/", safe="")
+    def __init__(
+        self, amqp_url: str, base_url: str = "", *, timeout_seconds: float = 5.0, ca_file: str | None = None
+    ) -> None:
+        """base_url: ends in /api; by default http://<host of amqp_url>:15672/api. Its user and password go before those of
+        amqp_url. ca_file: PEM of the CA of an https:// one, None for the public ones."""
+        parts, base = urlsplit(amqp_url), urlsplit(base_url)
+        login = base if base.username else parts
+        bare = urlunsplit(base._replace(netloc=base.netloc.rpartition("@")[2])) if base_url else ""
+        self._base_url = (bare or f"http://{parts.hostname}:15672/api").rstrip("/")
+        self.vhost = unquote(parts.path[1:]) or "/"
         self._timeout_seconds = timeout_seconds
         self._session = requests.Session()
         self._session.trust_env = False
-        self._session.auth = (unquote(parts.username or "guest"), unquote(parts.password or "guest"))
+        self._session.verify = ca_file or True
+        self._session.auth = (unquote(login.username or "guest"), unquote(login.password or "guest"))
+
+    def __repr__(self) -> str:
+        return f"Management({self._base_url!r})"  # never the login
 
     def __enter__(self) -> Self:
         return self
@@ -55,13 +68,49 @@ class Management:
 
     def queues(self) -> dict[str, QueueState]:
         """Every queue by name. Raises BrokerOrDatabaseDown when the API does not answer or refuses."""
+        return {one["name"]: _state(one) for one in self._call("GET", f"/queues/{_quoted(self.vhost)}")}
+
+    def users(self) -> frozenset[str]:
+        """Every user of the broker. Needs an administrator. Raises BrokerOrDatabaseDown."""
+        return frozenset(one["name"] for one in self._call("GET", "/users"))
+
+    def load(self, definitions: Mapping[str, Any]) -> None:
+        """Makes what is missing of a fragment of definitions, and changes users and rights to what it says. Needs an administrator.
+
+        Raises BrokerOrDatabaseDown.
+        """
+        self._call("POST", "/definitions", dict(definitions))
+
+    def delete_user(self, name: str) -> None:
+        """Removes a user, if it is there; the broker closes its connections. Needs an administrator. Raises BrokerOrDatabaseDown."""
+        self._call("DELETE", f"/users/{_quoted(name)}", absent_is_well=True)
+
+    def delete_queue(self, name: str) -> None:
+        """Removes a queue, if it is there, with what is in it. Raises BrokerOrDatabaseDown."""
+        self._call("DELETE", f"/queues/{_quoted(self.vhost)}/{_quoted(name)}", absent_is_well=True)
+
+    def _call(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, *, absent_is_well: bool = False
+    ) -> Any:
+        url = self._base_url + path
         try:
-            answer = self._session.get(f"{self._base_url}/queues/{self._vhost}", timeout=self._timeout_seconds)
-            answer.raise_for_status()
-            listed = answer.json()
-        except requests.RequestException as error:
+            answer = self._session.request(method, url, json=body, timeout=self._timeout_seconds)
+            if answer.status_code == _NOT_FOUND and absent_is_well:
+                return None
+            if answer.status_code >= _REFUSED:
+                raise BrokerOrDatabaseDown(f"RabbitMQ's management API refuses {method} {path}: {_said(answer)}")
+            return answer.json() if answer.content else None
+        except (requests.RequestException, ValueError) as error:
             raise BrokerOrDatabaseDown(f"RabbitMQ's management API does not answer: {type(error).__name__}") from None
-        return {one["name"]: _state(one) for one in listed}
+
+
+def _said(answer: requests.Response) -> str:
+    meaning = {401: "wrong user or password", 403: "this user is no administrator"}.get(answer.status_code, "")
+    return f"HTTP {answer.status_code}" + (f", {meaning}" if meaning else "")
+
+
+def _quoted(name: str) -> str:
+    return quote(name, safe="")
 
 
 def _state(queue: dict[str, Any]) -> QueueState:

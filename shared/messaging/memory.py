@@ -10,13 +10,14 @@ import heapq
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 
+from shared.contracts.sending import RESULTS_EXCHANGE
 from shared.domain.errors import BrokerOrDatabaseDown
 from shared.messaging import topology
-from shared.messaging.broker import ATTEMPT, FIRST_FAILED_AT, Delivery, Outgoing
+from shared.messaging.broker import ATTEMPT, FIRST_FAILED_AT, Delivery, Outgoing, again_headers
 
 
 @dataclass(slots=True)
@@ -28,6 +29,9 @@ class _Stored:
     payload: bytes
     headers: Mapping[str, str | int | float]
     returns: int = 0
+    user_id: str = ""
+    correlation_id: str | None = None
+    reply_to: str | None = None
 
 
 @dataclass(order=True, slots=True)
@@ -54,6 +58,7 @@ class MemoryBroker:
         self._delayed: list[_Delayed] = []
         self._numbers = count(1)
         self._down = False
+        self._integrations: frozenset[str] = frozenset()
         self.declare()
 
     def publisher(self) -> MemoryPublisher:
@@ -67,8 +72,18 @@ class MemoryBroker:
     def declare(self) -> None:
         """See broker.Broker."""
         with self._changed:
-            for queue in (*topology.work_queues(), *map(topology.dead_queue, topology.work_queues())):
+            for queue in topology.queue_arguments({}, self._integrations):
                 self._ready.setdefault(queue, deque())
+
+    def know(self, integrations: Collection[str]) -> None:
+        """See broker.Broker."""
+        with self._changed:
+            self._integrations = frozenset(integrations)
+            self.declare()
+
+    def known(self) -> frozenset[str]:
+        """See broker.Broker."""
+        return self._integrations
 
     def depths(self) -> dict[str, int]:
         """See broker.Broker."""
@@ -90,7 +105,7 @@ class MemoryBroker:
         """Whether nothing is ready in a work queue, unacknowledged or delayed. Dead letters are quiet."""
         with self._changed:
             self._come_home()
-            ready = any(self._ready[queue] for queue in topology.work_queues())
+            ready = any(self._ready[queue] for queue in topology.work_queues(self._integrations))
             return not (ready or self._unacked or self._delayed)
 
     def wait_until_quiet(self, at_most_seconds: float) -> bool:
@@ -163,34 +178,65 @@ class MemoryPublisher:
     def __init__(self, broker: MemoryBroker) -> None:
         self._broker = broker
 
+    @property
+    def user(self) -> str:
+        """See broker.Publisher."""
+        return "memory"
+
     def publish(self, messages: Sequence[Outgoing]) -> None:
         """See broker.Publisher."""
-        for message in messages:
-            try:
-                queue = topology.queue_for(message.type)
-            except KeyError as error:
-                raise BrokerOrDatabaseDown(str(error)) from error
-            self.publish_to(queue, [message])
+        with self._broker._changed:
+            for message in messages:
+                exchange, key = message.exchange, message.routing_key or message.type
+                exchange = topology.EXCHANGE if exchange is None else exchange
+                queues = self._routed(exchange, key)
+                if not queues and exchange not in ("", RESULTS_EXCHANGE):
+                    raise BrokerOrDatabaseDown(f"no queue for {key}")
+                self._broker._need_up()
+                for queue in queues:
+                    self.publish_to(queue, [message])
+
+    def _routed(self, exchange: str, key: str) -> list[str]:
+        if exchange == "":
+            return [key] if key in self._broker._ready else []
+        return [
+            queue
+            for source, queue, pattern in topology.bindings({}, self._broker._integrations)
+            if source == exchange and (pattern == key or (pattern.endswith("#") and key.startswith(pattern[:-1])))
+        ]
 
     def publish_to(self, queue: str, messages: Sequence[Outgoing]) -> None:
         """See broker.Publisher."""
         with self._broker._changed:
             self._broker._need_up()
             for message in messages:
-                stored = _Stored(str(message.message_id), message.type, message.payload, dict(message.headers))
+                stored = _Stored(
+                    str(message.message_id),
+                    message.type,
+                    message.payload,
+                    dict(message.headers),
+                    user_id=message.user_id or "",
+                    correlation_id=message.correlation_id,
+                    reply_to=message.reply_to,
+                )
                 self._broker._put(queue, stored)
 
     def publish_retry(
         self, queue: str, delivery: Delivery, attempt: int, tier: str, *, first_failed_at: float | None = None
     ) -> None:
         """See broker.Publisher."""
-        first = first_failed_at if first_failed_at is not None else delivery.first_failed_at
-        headers: dict[str, str | int | float] = {ATTEMPT: attempt}
-        if first is not None:
-            headers[FIRST_FAILED_AT] = first
+        headers = again_headers(delivery, attempt, first_failed_at)
         with self._broker._changed:
             self._broker._need_up()
-            stored = _Stored(delivery.message_id, delivery.type, delivery.payload, headers)
+            stored = _Stored(
+                delivery.message_id,
+                delivery.type,
+                delivery.payload,
+                headers,
+                user_id=self.user,
+                correlation_id=delivery.correlation_id,
+                reply_to=delivery.reply_to,
+            )
             self._broker._delay(queue, tier, stored)
 
 
@@ -270,4 +316,8 @@ def _delivery(stored: _Stored, tag: int) -> Delivery:
         type=stored.type,
         first_failed_at=float(first) if isinstance(first, int | float) else None,
         headers=stored.headers,
+        user_id=stored.user_id,
+        correlation_id=stored.correlation_id,
+        reply_to=stored.reply_to,
+        content_type="application/json",
     )

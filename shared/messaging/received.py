@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Generic, TypeVar
 from uuid import UUID
 
@@ -11,8 +13,10 @@ from pydantic import ValidationError
 from shared.contracts.envelope import Body, Envelope
 from shared.domain.errors import ApiConnectError
 from shared.messaging.broker import Delivery
+from shared.messaging.topology import queue_for
 
-Message = TypeVar("Message", bound=Body)
+Message = TypeVar("Message")
+Ours = TypeVar("Ours", bound=Body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,25 @@ class NotOurMessage(ApiConnectError):
     """Does not fit its schema. The text names field and cause, never the value."""
 
 
-def decode(delivery: Delivery, message: type[Message]) -> Received[Message]:
+@dataclass(frozen=True, slots=True)
+class Source(Generic[Message]):
+    """Where a runner's messages come from. decode: raises NotOurMessage.
+
+    outside: who publishes there is no service of ours. Then dead letters say nothing about us, however many come in a row, and
+    nothing that the publisher chose may name a message in the inbox: the handler knows a repeat by itself.
+    """
+
+    queue: str
+    decode: Callable[[Delivery], Received[Message]]
+    outside: bool = False
+
+
+def from_table(message: type[Ours]) -> Source[Ours]:
+    """The queue that the table names for `message`, in the envelope."""
+    return Source(queue_for(message), partial(decode, message=message))
+
+
+def decode(delivery: Delivery, message: type[Ours]) -> Received[Ours]:
     """The message in `delivery`. Decided by the envelope's `type`, not by a routing key. Raises NotOurMessage."""
     try:
         envelope = Envelope.model_validate_json(delivery.payload)

@@ -23,9 +23,8 @@ from shared.messaging.broker import Broker, Delivery
 from shared.messaging.draining import Draining, Settled
 from shared.messaging.failures import Failures, Outage, TooManyDeadLetters
 from shared.messaging.handlers import BatchHandler, Facts, OneHandler, Outcome
-from shared.messaging.received import Message, NotOurMessage, Received, decode
+from shared.messaging.received import Message, NotOurMessage, Ours, Received, Source, from_table
 from shared.messaging.retry import Action
-from shared.messaging.topology import queue_for
 from shared.messaging.unit import UnitFactory
 from shared.telemetry import handling, log, telling
 
@@ -64,17 +63,17 @@ class _Runner(Generic[Message]):
         self,
         broker: Broker,
         units: UnitFactory,
-        message: type[Message],
+        source: Source[Message],
         consumer: str | None,
         record: Callable[..., None] | None,
         clock: Callable[[], float],
         dead_letters_in_a_row: int,
     ) -> None:
-        self.queue = queue_for(message)
+        self.queue = source.queue
         self.counters = Counters(self.queue)
         self._broker = broker
         self._units = units
-        self._message = message
+        self._source = source
         self._outage = Outage(broker, units)
         self._stop = Event()
         self._failures = Failures(
@@ -89,7 +88,7 @@ class _Runner(Generic[Message]):
                 settled.handed_back.append(delivery)
                 continue
             try:
-                good.append((delivery, decode(delivery, self._message)))
+                good.append((delivery, self._source.decode(delivery)))
             except NotOurMessage as error:
                 self._fail(delivery, error, None, settled)
         return good
@@ -144,6 +143,7 @@ class BatchRunner(_Runner[Message], Generic[Message, Facts, Outcome]):
         units: UnitFactory,
         handler: BatchHandler[Message, Facts, Outcome],
         *,
+        source: Source[Message] | None = None,
         batch_size: int = 200,
         linger_ms: float = 5,
         prefetch: int | None = None,
@@ -151,9 +151,13 @@ class BatchRunner(_Runner[Message], Generic[Message, Facts, Outcome]):
         grace_seconds: float = 15.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """prefetch: two batches by default, one in the database and one on its way. clock: seconds since 1970."""
+        """source: by default the table's, for the handler's `message`. prefetch: two batches by default, one in the database
+        and one on its way. clock: seconds since 1970."""
         record = getattr(handler, "failed", None)
-        super().__init__(broker, units, handler.message, handler.consumer, record, clock, dead_letters_in_a_row)
+        place: Source[Message] = source or from_table(handler.message)  # type: ignore[attr-defined]
+        self._inbox = None if place.outside else handler.consumer
+        stop_after = 0 if place.outside else dead_letters_in_a_row
+        super().__init__(broker, units, place, self._inbox, record, clock, stop_after)
         self._handler = handler
         self._batch_size = batch_size
         self._linger_seconds = linger_ms / 1000
@@ -214,21 +218,21 @@ class BatchRunner(_Runner[Message], Generic[Message, Facts, Outcome]):
         facts = self._handler.read(list(by_id.values()))
         outcomes = [(one, self._handler.decide(one, facts)) for one in by_id.values()]
         with self._units.begin() as unit:
-            new = unit.claim(self._handler.consumer, by_id)
+            new = by_id.keys() if self._inbox is None else unit.claim(self._inbox, by_id)
             todo = [(one, outcome) for one, outcome in outcomes if one.message_id in new]
             if todo:
                 self._handler.write(unit, todo)
         return len(todo)
 
 
-class ConcurrentRunner(_Runner[Message]):
+class ConcurrentRunner(_Runner[Ours]):
     """Up to `concurrency` messages at once, each in its own thread. No inbox: the handler's work is repeatable."""
 
     def __init__(
         self,
         broker: Broker,
         units: UnitFactory,
-        handler: OneHandler[Message],
+        handler: OneHandler[Ours],
         *,
         concurrency: int = 64,
         grace_seconds: float = 15.0,
@@ -237,7 +241,7 @@ class ConcurrentRunner(_Runner[Message]):
     ) -> None:
         """grace_seconds: how long a stop waits for work in hand before it is handed back. clock: seconds since 1970."""
         record = getattr(handler, "failed", None)
-        super().__init__(broker, units, handler.message, None, record, clock, dead_letters_in_a_row)
+        super().__init__(broker, units, from_table(handler.message), None, record, clock, dead_letters_in_a_row)
         self._handler = handler
         self._concurrency = concurrency
         self._grace_seconds = grace_seconds
@@ -269,7 +273,7 @@ class ConcurrentRunner(_Runner[Message]):
                 self._failures.succeeded()
         return settled
 
-    def _handle(self, received: Received[Message]) -> None:
+    def _handle(self, received: Received[Ours]) -> None:
         with handling(self.queue, [received]):
             self._handler.handle(received)
 

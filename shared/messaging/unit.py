@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from shared.contracts.envelope import Body, wrap
+from shared.contracts.sending import RESULTS_EXCHANGE, DeliveryResult, result_key
 from shared.domain.errors import BrokerOrDatabaseDown
 from shared.messaging.broker import Outgoing, Publisher
 from shared.storage import inbox, outbox
@@ -41,6 +42,27 @@ class Unit:
             causation_id=causation_id,
         )
         self._rows.append(OutboxRow(message_id, body.type, envelope.model_dump_json().encode()))
+
+    def publish_result(
+        self,
+        result: DeliveryResult,
+        *,
+        integration: str,
+        correlation_id: str | None = None,
+        reply_to: str | None = None,
+    ) -> None:
+        """Tells the asker once this unit has committed. integration: its name, '' for the operator's own commands.
+
+        correlation_id: the AMQP property of the request, given back. reply_to: a queue of the asker's that gets a copy.
+        Whether anybody reads it is no matter.
+        """
+        payload = result.model_dump_json(by_alias=True, exclude_none=True).encode()
+        places = [(RESULTS_EXCHANGE, result_key(integration, result.state))]
+        if reply_to:
+            places.append(("", reply_to))
+        self._rows += [
+            OutboxRow(result.event_id, result.type, payload, exchange, key, correlation_id) for exchange, key in places
+        ]
 
     def claim(self, consumer: str, message_ids: Iterable[UUID]) -> set[UUID]:
         """The ids that `consumer` has not handled yet. Locks them against another worker until the unit ends."""
@@ -107,4 +129,11 @@ def relay(database: Database, publisher: Publisher, older_than: timedelta, limit
 
 
 def _outgoing(row: OutboxRow) -> Outgoing:
-    return Outgoing(row.message_id, row.type, row.payload)
+    return Outgoing(
+        row.message_id,
+        row.type,
+        row.payload,
+        exchange=row.exchange,
+        routing_key=row.routing_key,
+        correlation_id=row.correlation,
+    )

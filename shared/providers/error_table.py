@@ -16,7 +16,9 @@ from shared.providers.answers import Answer, Call
 from shared.telemetry import redact
 
 # The calls that name one mail. In any other "not found" does not mean that a mail is gone.
-_ABOUT_A_MAIL = frozenset({"fetch_raw", "dispose", "oldest_unread"})
+_ABOUT_A_MAIL = frozenset(
+    {"fetch_raw", "dispose", "oldest_unread", "read_back", "send_draft", "draft_state", "discard_draft", "sent_head"}
+)
 
 # Characters of a provider's message that are looked at. Cut before the redaction, a secret could be half of one.
 _READ = 4_000

@@ -14,11 +14,9 @@ from http.cookiejar import DefaultCookiePolicy
 from urllib.parse import parse_qs, quote
 
 import requests
-from requests.adapters import HTTPAdapter
-from urllib3.exceptions import MaxRetryError, NewConnectionError
-from urllib3.exceptions import SSLError as TlsError
 
 from shared.domain.errors import Diagnosis, OutcomeUnknown, PayloadRejected, ProviderUnavailable
+from shared.providers import wire
 from shared.providers.answers import Answer, Call, unreadable
 
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
@@ -26,6 +24,7 @@ MAX_REFUSAL_BYTES = 256 * 1024
 _CHUNK = 64 * 1024
 
 _SECRET_FIELDS = ("client_secret", "client_assertion", "assertion", "refresh_token")
+_DID_NOTHING = frozenset({501, 505, 507})  # of the 5xx: not offered, and no room to store it
 _SHORTEST_SECRET = 6  # anything shorter would cut ordinary words
 
 Observe = Callable[[str, str, int, float], None]
@@ -81,9 +80,13 @@ class Transport:
         """Sends one request and reads the answer, whatever its status, up to `max_bytes`.
 
         Raises ProviderUnavailable for a network fault, OutcomeUnknown if the request may have been carried out and is
-        not `repeatable`, PayloadRejected for an address that can't be called at all.
+        not `repeatable`, PayloadRejected for an address that can't be called at all. Not repeatable: no connection, no name
+        and no TLS is ProviderUnavailable still, since nothing was written; a cut or a time-out after that, and a status of
+        500 to 599 or 300 to 399, is OutcomeUnknown; 400 to 499 is a refusal, even when its text does not arrive. A 308 without a
+        Location is an answer: Google's uploads say "go on" with it.
         """
         started, status = time.monotonic(), 0
+        wire.begin()
         try:
             with self._session().request(
                 method,
@@ -100,14 +103,15 @@ class Transport:
                 found = {name.lower(): value for name, value in response.headers.items()}
         except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, requests.exceptions.MissingSchema):
             raise _bad_address(call) from None
-        except requests.RequestException as fault:
-            raise _network_fault(call, fault, repeatable=repeatable) from None
+        except (requests.RequestException, ProviderUnavailable) as fault:
+            raise _network_fault(call, fault, done_nothing=repeatable or _did_nothing(status)) from None
         finally:
             self._observe(call.provider, call.operation, status, time.monotonic() - started)
-        if status >= 500 and not repeatable:
+        if status >= 500 and not repeatable and not _did_nothing(status):
             raise OutcomeUnknown(f"{call}: status {status}, the work may have been done")
-        if 300 <= status < 400:
-            raise unreadable(call, f"status {status}: redirects are not followed, a token would travel along")
+        if 300 <= status < 400 and (status != 308 or "location" in found):
+            redirect = unreadable(call, f"status {status}: redirects are not followed, a token would travel along")
+            raise redirect if repeatable else OutcomeUnknown(str(redirect))
         if status >= 400:
             content = _without_what_we_sent(content, headers or {}, body)
         return Answer(call, status, found, content, truncated, self.clock())
@@ -126,7 +130,7 @@ class Transport:
             session.verify = self._verify
             session.headers["User-Agent"] = self._user_agent
             session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # one session serves many customers
-            adapter = HTTPAdapter(pool_connections=8, pool_maxsize=self._pool_size, max_retries=0)
+            adapter = wire.NotingAdapter(pool_connections=8, pool_size=self._pool_size)
             session.mount("https://", adapter)
             session.mount("http://", adapter)
             self._local.session = session
@@ -161,19 +165,16 @@ def _without_what_we_sent(content: bytes, headers: Mapping[str, str], body: byte
     return content
 
 
-def _never_left(fault: requests.RequestException) -> bool:
-    """Whether the fault came before the request could be read by the other side."""
-    if isinstance(fault, requests.exceptions.ConnectTimeout | requests.exceptions.SSLError):
-        return True
-    reason = fault.args[0] if fault.args else None
-    return isinstance(reason, MaxRetryError) and isinstance(reason.reason, NewConnectionError | TlsError)
+def _did_nothing(status: int) -> bool:
+    """Whether it is certain that nothing was done: nothing was written, or it was refused."""
+    return not wire.was_written() or 400 <= status < 500 or status in _DID_NOTHING
 
 
-def _network_fault(call: Call, fault: requests.RequestException, *, repeatable: bool) -> ProviderUnavailable:
+def _network_fault(call: Call, fault: Exception, *, done_nothing: bool) -> ProviderUnavailable:
+    if isinstance(fault, ProviderUnavailable):
+        return fault if done_nothing else OutcomeUnknown(str(fault))
     message = f"{call}: {type(fault).__name__}: {str(fault)[:200]}"
-    if repeatable or _never_left(fault):
-        return ProviderUnavailable(message)
-    return OutcomeUnknown(message)
+    return ProviderUnavailable(message) if done_nothing else OutcomeUnknown(message)
 
 
 def _bad_address(call: Call) -> PayloadRejected:

@@ -10,12 +10,17 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 from shared.domain.api_keys import GOOGLE_ENDPOINTS, MICROSOFT_ENDPOINTS, ApiKey
 from shared.domain.errors import ApiConnectError, Diagnosis, MailboxMissing, MailGone, PermissionMissing
 from shared.domain.mailboxes import Capability, Disposal, Folder, ListedMail, Provider, normalize_address
+from shared.domain.sending import DraftState, MailForm, SendLimits, SentIds
 from shared.domain.tokens import AccessToken, TokenSubject
+from shared.providers.memory_sending import Outbox, SendingBehaviour, SentCopy, check_granted
 from shared.providers.provider import Budget, BudgetLimits, Page, ProviderRecord, RawMail, TokenSource
+
+_Done = TypeVar("_Done")
 
 _NEEDED = {
     Disposal.MARK_READ: Capability.MODIFY,
@@ -51,13 +56,14 @@ class Removal:
 class _Box:
     mails: dict[str, PlantedMail] = field(default_factory=dict)
     granted: frozenset[Capability] = frozenset(Capability)
+    outbox: Outbox = field(default_factory=Outbox)
 
 
 class MemoryProvider:
     """All mailboxes of one provider. Safe for threads. `records` stands in for the catalogue.
 
     removals: the log. calls: how often each operation was asked for, by name (`token`, `list_unread`, `fetch_raw`,
-    `dispose`). A mailbox exists once something was planted in it or `open` was called for it.
+    `dispose`, `send`, …). A mailbox exists once something was planted in it or `open` was called for it.
     """
 
     def __init__(self, provider: Provider = Provider.MICROSOFT, *, now: Callable[[], datetime] | None = None) -> None:
@@ -66,14 +72,28 @@ class MemoryProvider:
         self.calls: Counter[str] = Counter()
         self._now = now or (lambda: datetime(2026, 11, 21, 8, 0, tzinfo=UTC))
         self._boxes: dict[str, _Box] = {}
-        self._forced: dict[tuple[str, str], deque[ApiConnectError]] = {}
+        self._forced: dict[tuple[str, str, bool], deque[ApiConnectError]] = {}
         self._planted = 0
         self.lock = threading.RLock()
 
-    def open(self, address: str, *, granted: frozenset[Capability] = frozenset(Capability)) -> None:
-        """Makes the mailbox, or changes what keys may do in it."""
+    def open(
+        self,
+        address: str,
+        *,
+        granted: frozenset[Capability] = frozenset(Capability),
+        sending: SendingBehaviour | None = None,
+    ) -> None:
+        """Makes the mailbox, or changes what keys may do in it and how it treats what is sent."""
         with self.lock:
-            self._boxes.setdefault(normalize_address(address), _Box()).granted = granted
+            box = self._boxes.setdefault(normalize_address(address), _Box())
+            box.granted = granted
+            google = self.provider is Provider.GOOGLE
+            box.outbox.behaviour = sending or SendingBehaviour(tells_ids=google)
+
+    def sent(self, address: str) -> tuple[SentCopy, ...]:
+        """What left the mailbox, in order, each as often as it left."""
+        with self.lock:
+            return tuple(self._boxes[normalize_address(address)].outbox.sent.values())
 
     def plant(
         self,
@@ -97,10 +117,12 @@ class MemoryProvider:
         with self.lock:
             self._boxes[normalize_address(address)].mails.pop(mail_id)
 
-    def force(self, operation: str, error: ApiConnectError, *, address: str = "", times: int = 1) -> None:
-        """The next `times` calls of this operation (in that mailbox, or any) fail with `error`."""
+    def force(
+        self, operation: str, error: ApiConnectError, *, address: str = "", times: int = 1, after: bool = False
+    ) -> None:
+        """The next `times` calls of this operation (in that mailbox, or any) fail with `error`. after: the work is done first."""
         with self.lock:
-            self._forced.setdefault((operation, normalize_address(address)), deque()).extend([error] * times)
+            self._forced.setdefault((operation, normalize_address(address), after), deque()).extend([error] * times)
 
     def mails(self, address: str) -> tuple[PlantedMail, ...]:
         """What lies in the mailbox now, in the order of planting, trash included."""
@@ -121,8 +143,10 @@ class MemoryProvider:
             endpoints=GOOGLE_ENDPOINTS if google else MICROSOFT_ENDPOINTS,
             folders=(Folder.INBOX, Folder.JUNK),
             scopes=dict.fromkeys(Capability, (".default",)),
+            sending_scopes=(".default",),
             max_custom_headers=None if google else 5,
             limits=BudgetLimits(units_per_second=1e6, burst=1e6, slots=4),
+            send_limits=SendLimits(),
             batch_sizes=dict.fromkeys(_NEEDED, 20),
             token_subject=lambda key, address, scopes: TokenSubject(
                 self.provider, key.credential, normalize_address(address), scopes
@@ -137,15 +161,31 @@ class MemoryProvider:
         """The mailbox for one call, which is counted. Raises what was forced, or MailboxMissing."""
         with self.lock:
             self.calls[operation] += 1
-            for wanted in (normalize_address(address), ""):
-                waiting = self._forced.get((operation, wanted))
-                if waiting:
-                    raise waiting.popleft()
+            self._raise_forced(operation, address, after=False)
             found = self._boxes.get(normalize_address(address))
         if found is None:
             diagnosis = Diagnosis("noMailbox", "There is no such mailbox.", "Plant a mail in it first.")
             raise MailboxMissing(f"{operation} for {address}", diagnosis, mailbox=address, call=operation)
         return found
+
+    def sending(self, operation: str, address: str, work: Callable[[Outbox], _Done]) -> _Done:
+        """One call on what the mailbox sends: what was forced before, the right, the work, what was forced after."""
+        box = self.box(operation, address)
+        with self.lock:
+            check_granted(operation, box.granted, address)
+            done = work(box.outbox)
+            self._raise_forced(operation, address, after=True)
+            return done
+
+    def now(self) -> datetime:
+        """The provider's clock."""
+        return self._now()
+
+    def _raise_forced(self, operation: str, address: str, *, after: bool) -> None:
+        for wanted in (normalize_address(address), ""):
+            waiting = self._forced.get((operation, wanted, after))
+            if waiting:
+                raise waiting.popleft()
 
     def _acquire_token(self, key: ApiKey, address: str, scopes: str) -> AccessToken:
         self.box("token", address)
@@ -202,6 +242,58 @@ class MemoryMailbox:
         """As the listing has it."""
         first = self.list_unread(folder, since=None, page=None, page_size=1).mails
         return first[0].received_at if first else None
+
+    def send(self, mime: bytes, *, form: MailForm = MailForm.MIME) -> SentIds:
+        """Into the log of what left."""
+        return self._send("send", lambda outbox: outbox.submit(self.address, mime, self._provider.now()))
+
+    def find_sent(
+        self, message_id: str, reference: str, since: datetime, *, to: str = "", thorough: bool = True
+    ) -> SentIds | None:
+        """Among what left."""
+        return self._send("find_sent", lambda outbox: outbox.find(message_id, reference, since))
+
+    def read_back(self, provider_mail_id: str) -> str:
+        """The id that the mail left with."""
+        return self._send("read_back", lambda outbox: outbox.read_back(provider_mail_id))
+
+    def create_draft(self, mime: bytes) -> str:
+        """An id that the sent copy keeps."""
+
+        def work(outbox: Outbox) -> str:
+            draft_id = outbox.new_id("draft")
+            outbox.drafts[draft_id] = mime
+            return draft_id
+
+        return self._send("create_draft", work)
+
+    def send_draft(self, draft_id: str) -> SentIds:
+        """Raises MailGone for a second time."""
+
+        def work(outbox: Outbox) -> SentIds:
+            if draft_id not in outbox.drafts:
+                raise MailGone(f"send_draft for {self.address}: there is no such draft")
+            outbox.submit(self.address, outbox.drafts.pop(draft_id), self._provider.now(), draft_id)
+            return SentIds(draft_id)
+
+        return self._send("send_draft", work)
+
+    def draft_state(self, draft_id: str) -> DraftState:
+        """As it stands."""
+        return self._send("draft_state", lambda outbox: outbox.state(draft_id))
+
+    def discard_draft(self, draft_id: str) -> None:
+        """Gone for good."""
+        self._send("discard_draft", lambda outbox: outbox.drafts.pop(draft_id, None))
+
+    def prime(self, header: str) -> None:
+        """From now on X- fields are kept."""
+        self._send("prime", lambda outbox: setattr(outbox.behaviour, "drop_headers", False))
+
+    def _send(self, operation: str, work: Callable[[Outbox], _Done]) -> _Done:
+        self._tokens(False)
+        with self._budget.spend(1):
+            return self._provider.sending(operation, self.address, work)
 
     def _call(self, operation: str) -> _Box:
         self._tokens(False)

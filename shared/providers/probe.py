@@ -12,7 +12,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from shared.domain.api_keys import ApiKey
-from shared.domain.errors import CredentialsRejected, Diagnosis, MailGone, Permanent, PermissionMissing, Temporary
+from shared.domain.errors import (
+    CredentialsRejected,
+    Diagnosis,
+    MailGone,
+    PayloadRejected,
+    Permanent,
+    PermissionMissing,
+    SendOutcomeUnknown,
+    Temporary,
+)
 from shared.domain.mailboxes import Capability, Disposal, Folder, ListedMail
 from shared.domain.tokens import AccessToken
 from shared.providers.provider import Budget, Mailbox, ProviderRecord
@@ -35,7 +44,7 @@ class StepState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ProbeStep:
-    """One thing tried. name: token, list, read, modify or delete. diagnosis: for a failed one. detail: a sentence.
+    """One thing tried. name: token, list, read, modify, delete or send. diagnosis: for a failed one. detail: a sentence.
 
     capability, scopes: what is proven by an ok step, and the scope set that works; empty for list.
     """
@@ -65,6 +74,29 @@ def probe(record: ProviderRecord, key: ApiKey, address: str, budget: Budget, tok
     steps.append(_permission(record, key, address, budget, token_for, Capability.MODIFY, Disposal.MARK_READ))
     steps.append(_permission(record, key, address, budget, token_for, Capability.DELETE, Disposal.DELETE))
     return steps
+
+
+def probe_sending(record: ProviderRecord, key: ApiKey, address: str, budget: Budget, token_for: TokenFor) -> ProbeStep:
+    """Whether mail may be sent, as a step named `send`, without sending any. Never raises what a provider says.
+
+    A token that shows the right is the proof: Google's by its scopes, Microsoft's by the role Mail.Send. A right that Exchange itself
+    gives to the application is in no token: then a draft that does not exist is asked to be sent, which is refused as
+    missing where sending is allowed, and as forbidden where it is not.
+    """
+    step, token = _token(record, Capability.SEND, token_for)
+    if token is None or Capability.SEND in record.granted(token, step.scopes):
+        return step
+    mailbox = record.open_mailbox(key, address, lambda renew: token, budget)
+    try:
+        mailbox.send_draft(_NO_SUCH_MAIL)
+    except (MailGone, PayloadRejected):
+        detail = "not named in the token, but a harmless call was allowed"
+        return ProbeStep("send", StepState.OK, detail, None, Capability.SEND, step.scopes)
+    except Permanent as error:
+        return _failed("send", error)
+    except (Temporary, SendOutcomeUnknown) as error:
+        return ProbeStep("send", StepState.UNKNOWN, str(error))
+    return ProbeStep("send", StepState.UNKNOWN, "a draft that does not exist was sent")
 
 
 def _token(record: ProviderRecord, capability: Capability, token_for: TokenFor) -> tuple[ProbeStep, AccessToken | None]:

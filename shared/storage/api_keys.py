@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from datetime import date, timedelta
 
 from psycopg.types.json import Jsonb
@@ -10,6 +11,7 @@ from psycopg.types.json import Jsonb
 from shared.domain.api_keys import ApiKey, Endpoints
 from shared.domain.errors import Diagnosis
 from shared.domain.mailboxes import Capability, Provider
+from shared.domain.sending import SendLimits
 from shared.storage.database import Connection
 from shared.storage.sealing import SealBroken, Sealer
 
@@ -26,7 +28,7 @@ def load(connection: Connection, sealer: Sealer, api_key_id: int) -> ApiKey:
         select id, uid, customer_id, provider, name, credential, authority_url, api_url, tenant_id, client_id,
                service_account_email, private_key_id, secret_sealed, secret_expires_on,
                case when next_retry_at is null or next_retry_at <= now() then next_secret_sealed end,
-               coalesce(next_credential, ''), next_private_key_id
+               coalesce(next_credential, ''), next_private_key_id, send_limits
         from api_keys where id = %s
         """,
         (api_key_id,),
@@ -53,7 +55,19 @@ def load(connection: Connection, sealer: Sealer, api_key_id: int) -> ApiKey:
         next_secret=_next_secret(sealer, row[1], row[14]),
         next_credential=row[15],
         next_private_key_id=row[16],
+        send_limits=row[17],
     )
+
+
+def set_send_limits(connection: Connection, api_key_id: int, limits: Mapping[str, int | None]) -> None:
+    """In which fields of SendLimits the key's mailboxes differ from the provider's figures; None: no such limit.
+
+    Raises ValueError for a name that is none, or a figure below one.
+    """
+    known = {one.name for one in fields(SendLimits)}
+    if wrong := [name for name, most in limits.items() if name not in known or (most is not None and most < 1)]:
+        raise ValueError(f"{', '.join(sorted(wrong))}: known are {', '.join(sorted(known))}, each at least 1 or none")
+    connection.execute("update api_keys set send_limits = %s where id = %s", (Jsonb(dict(limits)), api_key_id))
 
 
 def _next_secret(sealer: Sealer, uid: str, sealed: bytes | None) -> str:
@@ -101,7 +115,11 @@ def secrets_with_an_end(connection: Connection, before: date) -> list[SecretEnd]
         select k.uid, k.provider, k.secret_expires_on, k.next_secret_sealed is not null
         from api_keys k
         where k.secret_expires_on < %s and exists (
-            select from mailboxes m join bounce_servers b on b.mailbox_id = m.id where m.api_key_id = k.id)
+            select from mailboxes m join bounce_servers b on b.mailbox_id = m.id where m.api_key_id = k.id
+            union all
+            select from mailboxes m join monitors o on o.mailbox_id = m.id where m.api_key_id = k.id
+            union all
+            select from mailboxes m join delivery_servers d on d.mailbox_id = m.id where m.api_key_id = k.id)
         order by k.secret_expires_on, k.uid
         """,
         (before,),

@@ -72,9 +72,17 @@ def add(
 ) -> tuple[int, int]:
     """Blacklists addresses (normalized) for a customer, or for everybody (None), and sets their subscribers' status.
 
+    An entry that is there by a bounce is noted as wanted by an operator: no undo and no replay frees it any more.
     Returns (entries that are new, subscribers changed). Raises NoSuchCustomer.
     """
     customer_id = _customer_id(connection, customer)
+    connection.execute(
+        """
+        update blacklist set operator_at = now()
+        where address = any(%s) and customer_id is not distinct from %s and source <> 'operator' and operator_at is null
+        """,
+        (addresses, customer_id),
+    )
     added = connection.execute(
         """
         insert into blacklist (customer_id, address, source, reason, expires_at)

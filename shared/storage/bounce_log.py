@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from shared.domain.bounces import BounceClass, RecipientFinding, ReferenceSource
 from shared.storage.database import Connection
 from shared.storage.mailboxes import SEES
+from shared.storage.texts import clean
 
 
 @dataclass(frozen=True, slots=True)
 class BounceRow:
     """One row as it is written. reported: the recipient as the report has it (key); recipient: whom it was tied to.
 
-    effect: what is to follow: blacklisted, unsubscribed, logged, dry_run, unmatched.
+    effect: what is to follow: blacklisted, unsubscribed, logged, dry_run, unmatched. guard_key: of a hard bounce's diagnostic.
     """
 
     mail_id: int
@@ -34,6 +36,7 @@ class BounceRow:
     subscriber_id: int | None = None
     matched_by: ReferenceSource | None = None
     unmatched_reason: str | None = None
+    guard_key: int | None = None
 
     @property
     def key(self) -> tuple[str, str, str, str]:
@@ -57,25 +60,25 @@ def write(connection: Connection, rows: Sequence[BounceRow]) -> dict[tuple[str, 
         insert into bounce_log as log (
             mail_id, provider, mailbox, provider_mail_id, reported, recipient, bounce_class, tier, rule, rule_set, reason,
             action, status, reply, diagnostic, remote_mta, reference_values, sent_mail_id, customer_id, campaign_id,
-            subscriber_id, matched_by, unmatched_reason, effect, effect_at)
+            subscriber_id, matched_by, unmatched_reason, effect, guard_key, effect_at)
         select mail_id, provider, mailbox, provider_mail_id, reported, recipient, bounce_class, tier, rule, rule_set, reason,
             action, status, reply, diagnostic, remote_mta, string_to_array(refs, E'\\x1f'), sent_mail_id, customer_id,
-            campaign_id, subscriber_id, matched_by, unmatched_reason, effect,
+            campaign_id, subscriber_id, matched_by, unmatched_reason, effect, guard_key,
             case when effect in ('blacklisted', 'unsubscribed') then now() end
         from unnest(
             %s::bigint[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %s::smallint[], %b::text[],
             %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %s::bigint[],
-            %s::bigint[], %s::bigint[], %s::bigint[], %b::text[], %b::text[], %b::text[]
+            %s::bigint[], %s::bigint[], %s::bigint[], %b::text[], %b::text[], %b::text[], %s::bigint[]
         ) as t (mail_id, provider, mailbox, provider_mail_id, reported, recipient, bounce_class, tier, rule, rule_set, reason,
             action, status, reply, diagnostic, remote_mta, refs, sent_mail_id, customer_id, campaign_id, subscriber_id,
-            matched_by, unmatched_reason, effect)
+            matched_by, unmatched_reason, effect, guard_key)
         on conflict (provider, mailbox, provider_mail_id, reported) do update
         set bounce_class = excluded.bounce_class, tier = excluded.tier, rule = excluded.rule, rule_set = excluded.rule_set,
             reason = excluded.reason, action = excluded.action, status = excluded.status, reply = excluded.reply,
             diagnostic = excluded.diagnostic, recipient = excluded.recipient, sent_mail_id = excluded.sent_mail_id,
             customer_id = excluded.customer_id, campaign_id = excluded.campaign_id, subscriber_id = excluded.subscriber_id,
             matched_by = excluded.matched_by, unmatched_reason = excluded.unmatched_reason, effect = excluded.effect,
-            effect_at = coalesce(log.effect_at, excluded.effect_at)
+            guard_key = excluded.guard_key, effect_at = coalesce(log.effect_at, excluded.effect_at)
         where (log.matched_by is null and excluded.matched_by is not null)
            or (log.matched_by is null and log.unmatched_reason is distinct from excluded.unmatched_reason)
            or (log.bounce_class <> excluded.bounce_class
@@ -116,7 +119,83 @@ def _columns(rows: Sequence[BounceRow]) -> list[Sequence[object]]:
         [row.matched_by.value if row.matched_by else None for row in rows],
         [row.unmatched_reason for row in rows],
         [row.effect for row in rows],
+        [row.guard_key for row in rows],
     ]
+
+
+def as_columns(row: BounceRow) -> dict[str, Any]:
+    """A row's columns and values as they would be written, without those that are made in writing it."""
+    finding = row.finding
+    return {
+        "mail_id": row.mail_id,
+        "provider": row.provider,
+        "mailbox": row.mailbox,
+        "provider_mail_id": row.provider_mail_id,
+        "reported": finding.address,
+        "recipient": row.recipient,
+        "reference_values": list(row.reference_values),
+        **as_reported(finding, row.rule_set),
+        "sent_mail_id": row.sent_mail_id,
+        "customer_id": row.customer_id,
+        "campaign_id": row.campaign_id,
+        "subscriber_id": row.subscriber_id,
+        "matched_by": row.matched_by.value if row.matched_by else None,
+        "unmatched_reason": row.unmatched_reason,
+        "effect": row.effect,
+        "guard_key": row.guard_key,
+    }
+
+
+def as_reported(finding: RecipientFinding, rule_set: str) -> dict[str, Any]:
+    """The columns that say what a report says, as JSON takes them."""
+    return {
+        "bounce_class": finding.bounce_class.value,
+        "tier": finding.tier,
+        "rule": finding.rule,
+        "rule_set": rule_set,
+        "reason": finding.reason,
+        "action": finding.action,
+        "status": finding.status,
+        "reply": finding.reply,
+        "diagnostic": clean(text) if (text := _clean(finding.diagnostic)) else None,
+        "remote_mta": clean(text) if (text := _clean(finding.remote_mta)) else None,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRow:
+    """A row as it is. key: see BounceRow.key. columns: those that a run may change."""
+
+    bounce_id: int
+    key: tuple[str, str, str, str]
+    customer_id: int | None
+    recipient: str
+    columns: dict[str, Any]
+
+
+def of_mails(connection: Connection, mails: Sequence[tuple[str, str, str]]) -> list[StoredRow]:
+    """All rows of mails, each named by provider, mailbox and the provider's id."""
+    rows = connection.execute(
+        """
+        select b.id, b.provider, b.mailbox, b.provider_mail_id, b.reported, b.customer_id, b.recipient, to_jsonb(b)
+        from (select distinct * from unnest(%s::text[], %s::text[], %s::text[]) as t (provider, mailbox, id)) t
+        join bounce_log b on b.provider = t.provider and b.mailbox = t.mailbox and b.provider_mail_id = t.id
+        order by b.id
+        """,
+        ([mail[0] for mail in mails], [mail[1] for mail in mails], [mail[2] for mail in mails]),
+    )
+    return [
+        StoredRow(row[0], (row[1], row[2], row[3], row[4]), row[5], row[6], {name: row[7][name] for name in CHANGEABLE})
+        for row in rows
+    ]
+
+
+# What a run may change of a row; the tie too, for a row that had none.
+CHANGEABLE = (
+    "recipient", "bounce_class", "tier", "rule", "rule_set", "reason", "action", "status", "reply", "diagnostic", "remote_mta",
+    "sent_mail_id", "customer_id", "campaign_id", "subscriber_id", "matched_by", "unmatched_reason", "effect", "effect_at",
+    "guard_key",
+)  # fmt: skip
 
 
 def _clean(text: str | None) -> str | None:

@@ -25,6 +25,7 @@ class DeadLetter:
     payload: bytes
     parked_at: datetime
     replayed_at: datetime | None
+    headers: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +86,11 @@ def _select(
     connection: Connection, where: str, queue: str | None, letter_id: int | None, limit: int
 ) -> list[DeadLetter]:
     rows = connection.execute(
-        "select id, queue, message_id, type, reason, attempts, payload, parked_at, replayed_at from dead_letters"
+        "select id, queue, message_id, type, reason, attempts, payload, parked_at, replayed_at, headers from dead_letters"
         f" where {where} order by id limit %(limit)s",
         {"queue": queue, "id": letter_id, "limit": limit},
     )
-    return [DeadLetter(row[0], row[1], row[2], row[3], row[4], row[5], bytes(row[6]), row[7], row[8]) for row in rows]
+    return [
+        DeadLetter(row[0], row[1], row[2], row[3], row[4], row[5], bytes(row[6]), row[7], row[8], row[9])
+        for row in rows
+    ]

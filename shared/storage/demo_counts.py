@@ -85,3 +85,27 @@ def waiting_dead_letters(connection: Connection) -> int:
     """Dead letters that nobody has replayed."""
     row = connection.execute("select count(*) from dead_letters where replayed_at is null").fetchone()
     return row[0] if row else 0
+
+
+def served_in(connection: Connection, addresses: list[str]) -> int:
+    """Mails of these mailboxes that are served, and tidied away if they are to be."""
+    row = connection.execute(
+        """
+        select count(*) from fetched_mail f join mailboxes m on m.id = f.mailbox_id
+        where m.email = any(%s) and f.stage = 'served' and not f.disposal_due
+        """,
+        (addresses,),
+    ).fetchone()
+    return row[0] if row else 0
+
+
+def monitor_effects(connection: Connection) -> dict[tuple[str, str], str]:
+    """(monitor, sender) -> what it logged."""
+    rows = connection.execute("select monitor_name, sender, effect from monitor_log").fetchall()
+    return {(row[0], row[1]): row[2] for row in rows}
+
+
+def group_stops(connection: Connection) -> int:
+    """Subscribers that a campaign group skips."""
+    row = connection.execute("select count(*) from campaign_group_stops").fetchone()
+    return row[0] if row else 0

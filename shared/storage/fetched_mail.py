@@ -13,9 +13,10 @@ from shared.domain.bounces import MailFinding
 from shared.domain.mailboxes import Disposal, Folder, ListedMail, MailboxId, MailId, Stage
 from shared.storage import raw_mail
 from shared.storage.database import Connection
-from shared.storage.findings import clean, to_json
+from shared.storage.findings import to_json
 from shared.storage.mailboxes import SEES
 from shared.storage.sealing import Sealer
+from shared.storage.texts import clean
 
 # An index entry holds 2,700 bytes; a character has up to four.
 _ID_LENGTH = 600
@@ -60,6 +61,9 @@ class RawRow:
     stage: Stage
     truncated: bool
     sealed: bytes | None
+    mailbox_id: int
+    folder: Folder
+    received_at: datetime | None
 
 
 def record_listed(connection: Connection, mailbox_id: MailboxId, mails: Sequence[ListedMail]) -> int:
@@ -152,16 +156,34 @@ def raws(connection: Connection, mail_ids: Sequence[int]) -> list[RawRow]:
     """The mails that the classifier was asked to look at."""
     rows = connection.execute(
         """
-        select f.id, f.generation, f.stage, f.truncated, r.sealed
+        select f.id, f.generation, f.stage, f.truncated, r.sealed, f.mailbox_id, f.folder, f.received_at
         from fetched_mail f left join raw_mail r on r.fetched_on = f.raw_on and r.mail_id = f.id
         where f.id = any(%s)
         """,
         (list(mail_ids),),
     )
     return [
-        RawRow(MailId(row[0]), row[1], Stage(row[2]), row[3], bytes(row[4]) if row[4] is not None else None)
+        RawRow(
+            MailId(row[0]),
+            row[1],
+            Stage(row[2]),
+            row[3],
+            bytes(row[4]) if row[4] is not None else None,
+            row[5],
+            Folder(row[6]),
+            row[7],
+        )
         for row in rows
     ]
+
+
+def latest_with_raw(connection: Connection, mailbox_id: int, limit: int) -> list[MailId]:
+    """A mailbox's latest mails whose raw copy is still kept, the latest first."""
+    rows = connection.execute(
+        "select id from fetched_mail where mailbox_id = %s and raw_on is not null order by id desc limit %s",
+        (mailbox_id, limit),
+    )
+    return [MailId(row[0]) for row in rows]
 
 
 def store_findings(connection: Connection, findings: Iterable[tuple[int, MailFinding]]) -> list[Waiting]:
@@ -278,7 +300,7 @@ def due_disposals(connection: Connection, mailbox_id: MailboxId, limit: int) -> 
           and not exists (
               select 1 from others o left join fetched_mail x
                 on x.mailbox_id = o.id and x.provider_mail_id = f.provider_mail_id
-              where exists (select 1 from bounce_servers w where w.mailbox_id = o.id and {SEES})
+              where exists (select 1 from watchers w where w.mailbox_id = o.id and {SEES})
                 and (x.id is null or x.stage in ('listed', 'fetched', 'classified')
                      or array_position(array['leave', 'mark_read', 'move', 'trash', 'delete'], x.disposal)
                       < array_position(array['leave', 'mark_read', 'move', 'trash', 'delete'], f.disposal)))

@@ -14,6 +14,8 @@ from shared.domain.bounces import (
     Reference,
     ReferenceSource,
 )
+from shared.storage import replies
+from shared.storage.texts import clean
 
 # dataclasses.asdict copies each value deeply and takes five times as long, for every mail.
 _MAIL: Final = tuple(field.name for field in fields(MailFinding))
@@ -25,14 +27,11 @@ def to_json(finding: MailFinding) -> dict[str, Any]:
     plain = {name: _plain(getattr(finding, name)) for name in _MAIL}
     plain["recipients"] = [{name: _plain(getattr(one, name)) for name in _RECIPIENT} for one in finding.recipients]
     plain["references"] = [{"source": one.source, "value": clean(one.value)} for one in finding.references]
+    if finding.reply is None:
+        del plain["reply"]  # most findings have none
+    else:
+        plain["reply"] = replies.to_json(finding.reply)
     return plain
-
-
-def clean(text: str) -> str:
-    """`text` as PostgreSQL takes it."""
-    if text.isascii() and "\x00" not in text:
-        return text
-    return text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
 
 
 def _plain(value: Any) -> Any:
@@ -59,5 +58,6 @@ def from_json(plain: dict[str, Any]) -> MailFinding:
             "kind": MailKind(plain["kind"]),
             "recipients": recipients,
             "references": references,
+            "reply": replies.from_json(plain["reply"]) if plain.get("reply") else None,
         }
     )

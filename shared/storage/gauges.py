@@ -44,6 +44,10 @@ FAMILIES: Final[Mapping[str, Family]] = {
     "outbox_age_seconds": Family("Age of the oldest of them"),
     "dead_letters": Family("Dead letters that wait for a person", ("queue",)),
     "unmatched_reports": Family("Reports of the last 30 days that are tied to no sent mail"),
+    "held_bounces": Family("Hard bounces that the blast guard holds, and that wait for a person"),
+    "open_holds": Family("Diagnostic patterns and domains for which blacklisting is held"),
+    "sends_waiting": Family("Sends that are stored and not settled, by why they wait", ("state", "reason")),
+    "send_due_age_seconds": Family("How long the send that is due for longest has waited for its turn"),
     "service_instances": Family("Instances that beat within the last minute", ("service",)),
     "heartbeat_age_seconds": Family("Since the last beat of the service's liveliest instance", ("service",)),
 }
@@ -52,7 +56,7 @@ FAMILIES: Final[Mapping[str, Family]] = {
 _QUERY = """
 with watched as (
     select m.* from mailboxes m
-    where not m.paused and exists (select 1 from bounce_servers b where b.mailbox_id = m.id and b.status = 'active')
+    where not m.paused and exists (select 1 from watchers w where w.mailbox_id = m.id and w.status = 'active')
 ),
 waiting as materialized (
     select mailbox_id, stage, stage_at, coalesce(received_at, listed_at) as arrived_at, fetch_failures
@@ -142,6 +146,19 @@ left join dead_letters d on d.queue = q.queue and d.replayed_at is null group by
 union all
 select 'unmatched_reports', '{}', count(*)::float8
 from bounce_log where matched_by is null and logged_at > now() - interval '30 days'
+union all
+select 'held_bounces', '{}', count(*)::float8 from bounce_log where effect = 'held'
+union all
+select 'open_holds', '{}', count(*)::float8 from bounce_holds where closed_at is null
+union all
+select 'sends_waiting', array[state, reason], count(*)::float8 from (
+    select state, reason from sends where state in ('accepted', 'deferred')
+    union all select state, reason from sends where state in ('claimed', 'sending')
+    union all select state, reason from sends where state = 'unknown'
+) w group by state, reason
+union all
+select 'send_due_age_seconds', '{}', coalesce(greatest(0, extract(epoch from now() - min(due_at))), 0)::float8
+from sends where state in ('accepted', 'deferred')
 union all
 select 'service_instances', array[service], count(*) filter (where beat_at > now() - interval '1 minute')::float8
 from heartbeats group by service

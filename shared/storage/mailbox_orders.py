@@ -63,33 +63,6 @@ def set_dry_run(connection: Connection, email: str, provider: str | None, *, dry
     return _marked(found, changed)
 
 
-def deactivate(connection: Connection, mailbox_id: int, uids: Sequence[str]) -> list[str]:
-    """Those of these servers that look into a mailbox that is not connected wait for a passed check; returns their names (A092)."""
-    rows = connection.execute(
-        """
-        update bounce_servers b set status = 'inactive', inactive_reason = coalesce(m.connection_failure, '{}')
-        from mailboxes m
-        where m.id = %s and b.mailbox_id = m.id and m.connection = 'not connected' and b.uid = any(%s)
-          and b.status = 'active'
-        returning b.name
-        """,
-        (mailbox_id, list(uids)),
-    )
-    return sorted(str(row[0]) for row in rows)
-
-
-def activate_waiting(connection: Connection, mailbox_id: int) -> list[str]:
-    """Activates the servers that only waited for a check of this mailbox to pass; returns their names."""
-    rows = connection.execute(
-        """
-        update bounce_servers set status = 'active', inactive_reason = null
-        where mailbox_id = %s and inactive_reason is not null returning name
-        """,
-        (mailbox_id,),
-    )
-    return sorted(str(row[0]) for row in rows)
-
-
 def start(connection: Connection, mailbox_id: int, *, dry_run: bool, only_new: bool) -> list[str]:
     """Activates every server on a mailbox and has it polled at once; returns their names.
 
@@ -168,15 +141,17 @@ def links(connection: Connection, email: str | None, provider: str | None = None
 
 
 def links_of_servers(connection: Connection, uids: Sequence[str]) -> list[Changed]:
-    """The links that these bounce servers use, each once."""
+    """The links that these servers use, each once."""
     rows = connection.execute(
         """
         select m.id, m.api_key_id, m.email, m.provider, c.uid, false
         from mailboxes m left join customers c on c.id = m.customer_id
-        where exists (select from bounce_servers b where b.mailbox_id = m.id and b.uid = any(%s))
+        where exists (select from bounce_servers b where b.mailbox_id = m.id and b.uid = any(%(uids)s))
+           or exists (select from delivery_servers d where d.mailbox_id = m.id and d.uid = any(%(uids)s))
+           or exists (select from monitors o where o.mailbox_id = m.id and o.uid = any(%(uids)s))
         order by m.email, m.provider, c.uid nulls first
         """,
-        (list(uids),),
+        {"uids": list(uids)},
     )
     return [Changed(*row) for row in rows]
 

@@ -15,7 +15,7 @@ from psycopg.types.json import Jsonb
 from shared.domain.errors import Diagnosis, LeaseLost
 from shared.domain.mailboxes import Connection as MailboxConnection
 from shared.domain.mailboxes import Disposal, Folder, MailboxId, Provider
-from shared.domain.watchers import Watcher
+from shared.domain.watchers import Look, Watcher
 from shared.storage.database import Connection
 
 
@@ -32,7 +32,7 @@ class MailboxRecord:
     swept_at: datetime | None
     poll_every: timedelta
     connection: MailboxConnection
-    watchers: tuple[Watcher, ...]
+    watchers: tuple[Look, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class PollEnd:
 # A mailbox is polled if somebody active watches it, its provider is on, and its key is not waiting for its hourly try.
 _WANTED = """
     not m.paused
-    and exists (select 1 from bounce_servers b where b.mailbox_id = m.id and b.status = 'active')
+    and exists (select 1 from watchers w where w.mailbox_id = m.id and w.status = 'active')
     and coalesce((select (value #>> '{}')::boolean from settings where key = 'extension_enabled'), true)
     and coalesce((select (value #>> '{}')::boolean from settings where key = m.provider || '_enabled'), true)
     and not exists (select 1 from api_keys k where k.id = m.api_key_id and k.retry_at > now())
@@ -99,6 +99,20 @@ def take_lease(connection: Connection, mailbox_id: MailboxId, holder: str, lengt
         (holder, length, mailbox_id),
     ).fetchone()
     return row[0] if row else None
+
+
+def answer_request(connection: Connection, mailbox_id: MailboxId) -> None:
+    """Takes back the mark of a poll that was asked for and found nothing to do; else the next request waits for its end.
+
+    A poll that is under way keeps the mark: its own end takes it.
+    """
+    connection.execute(
+        """
+        update mailboxes set poll_requested_until = null
+        where id = %s and poll_requested_until is not null and coalesce(leased_until, '-infinity') < now()
+        """,
+        (mailbox_id,),
+    )
 
 
 def renew_lease(connection: Connection, mailbox_id: MailboxId, epoch: int, length: timedelta) -> bool:
@@ -185,7 +199,7 @@ def load(connection: Connection, mailbox_id: MailboxId) -> MailboxRecord | None:
     row = connection.execute(
         """
         select m.id, m.customer_id, m.email, m.provider, m.api_key_id, m.listed_to, m.swept_at, m.connection,
-               coalesce((select min(poll_seconds) from bounce_servers b where b.mailbox_id = m.id and b.status = 'active'), 600)
+               coalesce((select min(poll_seconds) from watchers w where w.mailbox_id = m.id and w.status = 'active'), 600)
         from mailboxes m where m.id = %s
         """,
         (mailbox_id,),
@@ -202,12 +216,23 @@ def load(connection: Connection, mailbox_id: MailboxId) -> MailboxRecord | None:
         swept_at=row[6],
         connection=MailboxConnection(row[7]),
         poll_every=timedelta(seconds=row[8]),
-        watchers=tuple(watchers(connection, [mailbox_id]).get(mailbox_id, [])),
+        watchers=_looks(connection, mailbox_id),
     )
 
 
+def _looks(connection: Connection, mailbox_id: MailboxId) -> tuple[Look, ...]:
+    rows = connection.execute(
+        """
+        select disposal, dry_run, only_mail_from, read_junk from watchers
+        where mailbox_id = %s and status = 'active' order by kind, id
+        """,
+        (mailbox_id,),
+    )
+    return tuple(Look(Disposal(row[0]), *row[1:]) for row in rows)
+
+
 def watchers(connection: Connection, mailbox_ids: Sequence[int]) -> dict[int, list[Watcher]]:
-    """The active watchers of each mailbox."""
+    """The active bounce servers of each mailbox."""
     rows = connection.execute(
         """
         select mailbox_id, id, customer_id, disposal, move_to, dry_run, only_mail_from, read_junk,

@@ -12,11 +12,17 @@ from shared.storage.database import Connection
 
 @dataclass(frozen=True, slots=True)
 class OutboxRow:
-    """One message as it goes on the wire. `type` is its routing key, `payload` the envelope's JSON in UTF-8."""
+    """One message as it goes on the wire. `type` is its routing key, `payload` the envelope's JSON in UTF-8.
+
+    exchange: None for the internal one, by type; routing_key, correlation: of one that goes elsewhere.
+    """
 
     message_id: UUID
     type: str
     payload: bytes
+    exchange: str | None = None
+    routing_key: str | None = None
+    correlation: str | None = None
 
 
 def add(connection: Connection, rows: Sequence[OutboxRow]) -> list[int]:
@@ -25,12 +31,21 @@ def add(connection: Connection, rows: Sequence[OutboxRow]) -> list[int]:
         return []
     added = connection.execute(
         """
-        insert into outbox (message_id, type, payload)
-        select id, type, payload from unnest(%b::uuid[], %s::text[], %b::bytea[]) with ordinality as t (id, type, payload, n)
+        insert into outbox (message_id, type, payload, exchange, routing_key, correlation)
+        select id, type, payload, exchange, routing_key, correlation
+        from unnest(%b::uuid[], %s::text[], %b::bytea[], %s::text[], %s::text[], %s::text[]) with ordinality
+            as t (id, type, payload, exchange, routing_key, correlation, n)
         order by n
         returning id
         """,
-        ([row.message_id for row in rows], [row.type for row in rows], [row.payload for row in rows]),
+        (
+            [row.message_id for row in rows],
+            [row.type for row in rows],
+            [row.payload for row in rows],
+            [row.exchange for row in rows],
+            [row.routing_key for row in rows],
+            [row.correlation for row in rows],
+        ),
     )
     return [row[0] for row in added]
 
@@ -47,12 +62,12 @@ def left_over(connection: Connection, older_than: timedelta, limit: int) -> list
     """
     rows = connection.execute(
         """
-        select id, message_id, type, payload from outbox
+        select id, message_id, type, payload, exchange, routing_key, correlation from outbox
         where added_at < now() - %s order by id limit %s for update skip locked
         """,
         (older_than, limit),
     )
-    return [(row[0], OutboxRow(row[1], row[2], bytes(row[3]))) for row in rows]
+    return [(row[0], OutboxRow(row[1], row[2], bytes(row[3]), row[4], row[5], row[6])) for row in rows]
 
 
 def age_seconds(connection: Connection) -> float:

@@ -19,7 +19,8 @@ class MailboxLine:
     polling: a live lease says so (A213: shown as `cron-running`). failure: what the last test or poll was refused for.
     token_expires_at: of the token that lasts longest; token_failure: why the last refresh failed. poll_wanted: its turn
     has come and nobody took it yet. waiting_disposals: mails that are done with, and still lie in the mailbox.
-    waiting_servers: names of servers that are inactive until a check of the mailbox passes.
+    servers, active_servers: bounce servers and monitors; dry_run_servers: bounce servers only.
+    waiting_servers: names of servers that are inactive until a check of the mailbox passes. delivery_servers: active ones.
     """
 
     mailbox_id: int
@@ -49,11 +50,12 @@ class MailboxLine:
     unfetchable: int
     waiting_disposals: int
     waiting_servers: list[str]
+    delivery_servers: int
 
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Counts over everything. The *_today ones are of the last 24 hours."""
+    """Counts over everything. The *_today ones are of the last 24 hours. held_bounces: those that wait for a person."""
 
     customers: int
     subscribers: int
@@ -64,6 +66,38 @@ class Totals:
     outbox_rows: int
     outbox_age: timedelta
     oldest_waiting: timedelta
+    held_bounces: int
+    open_holds: int
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorTotals:
+    """Monitors over everything. waiting: inactive until a check passes. effects_today: their log's rows of the last 24 hours."""
+
+    active: int
+    inactive: int
+    waiting: int
+    dry_run: int
+    effects_today: dict[str, int]
+
+
+def monitor_totals(connection: Connection) -> MonitorTotals:
+    """Counts over the monitors of everybody."""
+    with connection.cursor(row_factory=class_row(MonitorTotals)) as cursor:
+        row = cursor.execute(
+            """
+            select count(*) filter (where status = 'active') as active,
+                   count(*) filter (where status = 'inactive' and inactive_reason is null) as inactive,
+                   count(*) filter (where inactive_reason is not null) as waiting,
+                   count(*) filter (where status = 'active' and dry_run) as dry_run,
+                   (select coalesce(jsonb_object_agg(effect, rows), '{}') from (
+                        select effect, count(*) as rows from monitor_log
+                        where logged_at > now() - interval '24 hours' group by effect) t) as effects_today
+            from monitors
+            """
+        ).fetchone()
+    assert row is not None
+    return row
 
 
 def now(connection: Connection) -> datetime:
@@ -99,7 +133,8 @@ def mailboxes(connection: Connection, email: str | None = None, provider: str | 
                    coalesce(s.dry, 0) as dry_run_servers,
                    coalesce(f.listed, 0) as listed, coalesce(f.fetched, 0) as fetched,
                    coalesce(f.classified, 0) as classified, coalesce(f.unfetchable, 0) as unfetchable,
-                   coalesce(f.disposals, 0) as waiting_disposals, coalesce(s.waiting, '{}') as waiting_servers
+                   coalesce(f.disposals, 0) as waiting_disposals, coalesce(s.waiting, '{}') || coalesce(d.waiting, '{}') as waiting_servers,
+                   coalesce(d.active, 0) as delivery_servers
             from mailboxes m
             join api_keys k on k.id = m.api_key_id
             left join customers c on c.id = m.customer_id
@@ -111,10 +146,18 @@ def mailboxes(connection: Connection, email: str | None = None, provider: str | 
             ) t on true
             left join (
                 select mailbox_id, count(*) as servers, count(*) filter (where status = 'active') as active,
-                       count(*) filter (where status = 'active' and dry_run) as dry,
+                       count(*) filter (where status = 'active' and dry_run and bounces) as dry,
                        array_agg(name order by name) filter (where inactive_reason is not null) as waiting
-                from bounce_servers group by mailbox_id
+                from (select mailbox_id, name, status, dry_run, inactive_reason, true as bounces from bounce_servers
+                      union all
+                      select mailbox_id, name, status, dry_run, inactive_reason, false from monitors) w
+                group by mailbox_id
             ) s on s.mailbox_id = m.id
+            left join (
+                select mailbox_id, count(*) filter (where status = 'active') as active,
+                       array_agg(name order by name) filter (where inactive_reason is not null) as waiting
+                from delivery_servers group by mailbox_id
+            ) d on d.mailbox_id = m.id
             left join (
                 select mailbox_id, count(*) filter (where stage = 'listed') as listed,
                        count(*) filter (where stage = 'fetched') as fetched,
@@ -151,7 +194,9 @@ def totals(connection: Connection) -> Totals:
                    (select count(*) from outbox) as outbox_rows,
                    (select coalesce(now() - min(added_at), '0') from outbox) as outbox_age,
                    (select coalesce(now() - min(stage_at), '0') from fetched_mail
-                    where stage in ('fetched', 'classified')) as oldest_waiting
+                    where stage in ('fetched', 'classified')) as oldest_waiting,
+                   (select count(*) from bounce_log where effect = 'held') as held_bounces,
+                   (select count(*) from bounce_holds where closed_at is null) as open_holds
             """
         ).fetchone()
     assert row is not None

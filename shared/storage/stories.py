@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from psycopg.rows import class_row
 
+from shared.storage import monitor_stories, send_looking
 from shared.storage.database import Connection
+from shared.storage.monitor_stories import MonitorFact
+from shared.storage.send_looking import SendStory
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +131,37 @@ class BlacklistFact:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldFact:
+    """A bounce that the blast guard held, whatever became of it. kind, name: of the hold."""
+
+    bounce_id: int
+    recipient: str
+    customer: str | None
+    hold_id: int
+    kind: str
+    name: str
+    held_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class EffectFact:
+    """What a run did to a row of the log or to an entry. what: log_row or blacklist. Dry runs are left out."""
+
+    run_id: int
+    kind: str
+    what: str
+    address: str
+    customer: str | None
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+    applied_at: datetime | None
+    undone_at: datetime | None
+    kept: str | None
+    finished_at: datetime
+    run_undone_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Story:
     """Everything found, each kind in the order of time."""
 
@@ -136,6 +171,10 @@ class Story:
     subscribers: tuple[SubscriberFact, ...] = ()
     changes: tuple[ChangeFact, ...] = ()
     blacklist: tuple[BlacklistFact, ...] = ()
+    sends: tuple[SendStory, ...] = ()
+    holds: tuple[HeldFact, ...] = ()
+    effects: tuple[EffectFact, ...] = ()
+    monitors: tuple[MonitorFact, ...] = ()
 
 
 # A story is for a person: the latest facts of a kind are enough.
@@ -167,11 +206,13 @@ def of_address(connection: Connection, address: str) -> Story:
         bounces = cursor.execute(
             f"{_BOUNCES} where b.recipient = %s order by b.logged_at desc limit %s".encode(), (address, _MOST)
         ).fetchall()
-    return _with_the_rest(connection, sent, bounces, [address], [])
+    asked = send_looking.stories(connection, address, address=True)
+    return _with_the_rest(connection, sent, bounces, asked, [address], [])
 
 
 def of_mail(connection: Connection, name: str) -> Story:
-    """What is known of a mail: by its Message-ID (ours, the provider's, or a report's own), reference, or provider id."""
+    """What is known of a mail: by its Message-ID (ours, the provider's, or a report's own), reference, or provider id; or by
+    the uid or key of a send."""
     with connection.cursor(row_factory=class_row(SentFact)) as cursor:
         sent = cursor.execute(
             f"""{_SENT} where s.id in (
@@ -211,24 +252,33 @@ def of_mail(connection: Connection, name: str) -> Story:
             ([fact.sent_mail_id for fact in sent], _MOST),
         )
     ]
-    return _with_the_rest(connection, sent, bounces, sorted(set(addresses)), mail_ids)
+    asked = send_looking.stories(connection, name)
+    addresses += [address for story in asked for address in story.addresses[:_MOST]]
+    return _with_the_rest(connection, sent, bounces, asked, sorted(set(addresses)), mail_ids)
 
 
 def _with_the_rest(
     connection: Connection,
     sent: Sequence[SentFact],
     bounces: Sequence[BounceFact],
+    asked: Sequence[SendStory],
     addresses: Sequence[str],
     mail_ids: Sequence[int],
 ) -> Story:
     subscribers = _subscribers(connection, addresses)
+    acted = monitor_stories.of(connection, addresses, mail_ids, _MOST)
+    concerned = [*mail_ids, *(bounce.mail_id for bounce in bounces), *(fact.mail_id for fact in acted)]
     return Story(
         sent=tuple(sorted(sent, key=lambda fact: fact.sent_at)),
-        reports=tuple(_reports(connection, [*mail_ids, *(bounce.mail_id for bounce in bounces)])),
+        reports=tuple(_reports(connection, concerned)),
         bounces=tuple(sorted(bounces, key=lambda fact: fact.logged_at)),
         subscribers=tuple(subscribers),
         changes=tuple(_changes(connection, [fact.subscriber_id for fact in subscribers])),
         blacklist=tuple(_blacklist(connection, addresses)),
+        sends=tuple(asked),
+        holds=tuple(_holds(connection, [bounce.bounce_id for bounce in bounces])),
+        effects=tuple(_effects(connection, [bounce.bounce_id for bounce in bounces], addresses)),
+        monitors=acted,
     )
 
 
@@ -281,6 +331,34 @@ def _blacklist(connection: Connection, addresses: Sequence[str]) -> list[Blackli
             where b.address = any(%s) order by b.added_at
             """,
             (list(addresses),),
+        ).fetchall()
+
+
+def _holds(connection: Connection, bounce_ids: Sequence[int]) -> list[HeldFact]:
+    with connection.cursor(row_factory=class_row(HeldFact)) as cursor:
+        return cursor.execute(
+            """
+            select x.bounce_id, b.recipient, c.uid as customer, x.hold_id, h.kind, h.name, x.held_at
+            from held_bounces x join bounce_holds h on h.id = x.hold_id join bounce_log b on b.id = x.bounce_id
+            left join customers c on c.id = b.customer_id where x.bounce_id = any(%s) order by x.held_at
+            """,
+            (list(bounce_ids),),
+        ).fetchall()
+
+
+def _effects(connection: Connection, bounce_ids: Sequence[int], addresses: Sequence[str]) -> list[EffectFact]:
+    with connection.cursor(row_factory=class_row(EffectFact)) as cursor:
+        return cursor.execute(
+            """
+            select e.run_id, r.kind, e.what, e.address, c.uid as customer, e.before, e.after, e.applied_at, e.undone_at, e.kept,
+                   r.finished_at, r.undone_at as run_undone_at
+            from run_effects e join effect_runs r on r.id = e.run_id and not r.dry and r.finished_at is not null
+            left join customers c on c.id = e.customer_id
+            where (e.what = 'log_row' and e.bounce_id = any(%(bounces)s))
+               or (e.what = 'blacklist' and e.address = any(%(addresses)s))
+            order by e.id desc limit %(most)s
+            """,
+            {"bounces": list(bounce_ids), "addresses": list(addresses), "most": _MOST},
         ).fetchall()
 
 

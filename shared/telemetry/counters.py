@@ -24,8 +24,17 @@ MAILS_FETCHED: Final = Counter("apiconnect_mails_fetched_total", "Mails taken ou
 MAILS_DISPOSED: Final = Counter("apiconnect_mails_disposed_total", "Mails tidied away", ["provider", "disposal"])
 MAILS_CLASSIFIED: Final = Counter("apiconnect_mails_classified_total", "Mails classified", ["bounce_class", "tier"])
 BOUNCES_LOGGED: Final = Counter("apiconnect_bounces_logged_total", "Rows in the bounce log", ["bounce_class", "effect"])
+MONITOR_ACTIONS: Final = Counter(
+    "apiconnect_monitor_actions_total", "What monitors did about replies", ["action", "effect"]
+)
+HOLDS_TRIPPED: Final = Counter(
+    "apiconnect_bounce_holds_total", "Times that the blast guard began to hold blacklisting", ["kind"]
+)
 TOKENS_REFRESHED: Final = Counter("apiconnect_token_refreshes_total", "Token refreshes", ["provider", "result"])
 POLLS: Final = Counter("apiconnect_polls_total", "Polls by how they ended", ["provider", "result"])
+SENDS: Final = Counter(
+    "apiconnect_sends_total", "What came of calls and looks for sends", ["provider", "state", "reason"]
+)
 SWEPT: Final = Counter("apiconnect_swept_total", "Rows that a sweep published again", ["what"])
 DUE_MAILBOXES: Final = Gauge("apiconnect_due_mailboxes", "Mailboxes that were due at the last tick")
 TASK_DONE: Final = Gauge(
@@ -41,14 +50,16 @@ def start_at_zero(service: str) -> None:
     match service:
         case "actions":
             for bounce_class in ("hard", "soft", "internal", "feedback_loop"):
-                for effect in ("blacklisted", "unsubscribed", "logged", "dry_run", "unmatched"):
+                for effect in ("blacklisted", "unsubscribed", "logged", "dry_run", "held", "unmatched"):
                     BOUNCES_LOGGED.labels(bounce_class, effect)
+            for kind in ("diagnostic", "domain"):
+                HOLDS_TRIPPED.labels(kind)
         case "classifier":
             for bounce_class in ("hard", "soft", "internal", "feedback_loop", "none"):
                 for tier in range(4):
                     MAILS_CLASSIFIED.labels(bounce_class, str(tier))
         case "scheduler":
-            for what in ("outbox", "fetched", "classified"):
+            for what in ("outbox", "fetched", "classified", "replay"):
                 SWEPT.labels(what)
         case "fetcher":
             for provider in _PROVIDERS:
@@ -58,7 +69,12 @@ def start_at_zero(service: str) -> None:
                     BUDGET_REFUSALS.labels(provider, by)
                 for result in ("done", "throttled", "unavailable", "failed", "bug", "lease_lost"):
                     POLLS.labels(provider, result)
-    if service in ("fetcher", "token_refresher"):
+        case "sender":
+            for provider in _PROVIDERS:
+                BUDGET_WAITED.labels(provider)
+                for by in ("budget", "provider"):
+                    BUDGET_REFUSALS.labels(provider, by)
+    if service in ("fetcher", "token_refresher", "sender"):
         for provider in _PROVIDERS:
             for result in ("refreshed", "refused", "failed"):
                 TOKENS_REFRESHED.labels(provider, result)

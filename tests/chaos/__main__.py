@@ -36,7 +36,8 @@ def main() -> int:
     try:
         console.print(
             f"API Connect under faults: seed {seed}, {scenario.mails:,} mails in {2 * scenario.mailboxes_each} mailboxes, "
-            f"{REPLICAS} processes of each service, {FAULT_SHARE:.0%} of the providers' answers wrong"
+            f"{scenario.sends} sends, {scenario.replies} replies, {REPLICAS} processes of each service, "
+            f"{FAULT_SHARE:.0%} of the providers' answers wrong"
         )
         report = _run(scenario, logs, console)
         show(console, report)
@@ -62,7 +63,7 @@ def _run(scenario: Scenario, logs: Path, console: Console) -> Report:
     columns = (TextColumn("{task.description:>12}"), BarColumn(40), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as bars, own_servers() as servers:
         planted = bars.add_task("planted", total=scenario.mails)
-        served = bars.add_task("served", total=scenario.mails)
+        served = bars.add_task("served", total=None)  # reports and replies to what is sent come in too
         kills = bars.add_task("kills", total=scenario.kills)
         waiting = bars.add_task("to tidy", total=None)
 

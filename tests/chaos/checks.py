@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, replace
 from typing import Any
 
 import psycopg
 
-from services.demo.core.comparing import Line, compare, expected_rows
+from services.demo.core.comparing import Line, Outcome, compare, expected_rows
 from services.demo.core.planting import PlannedMail
 from services.demo.handler.checking import collect
 from services.simulator.http.control_client import ControlClient
 from shared.storage.database import Database
+from tests.chaos.verdict import Verdict, removed_wrongly
 
 # Nothing of what runs may be left: each by the SQL that counts it.
 _LEFT_OVER = {
@@ -27,25 +27,19 @@ _LEFT_OVER = {
 _COMMITTED = """
     select mailbox, provider_mail_id, max(pg_xact_commit_timestamp(xmin)) from bounce_log group by 1, 2
 """
-_CHANGES = "select s.email, c.after from subscriber_changes c join subscribers s on s.id = c.subscriber_id"
+_CHANGES = """
+    select s.email, c.after from subscriber_changes c join subscribers s on s.id = c.subscriber_id
+    where s.email <> all(%s)
+"""
+_IN_LEDGER = "select count(*) from fetched_mail f join mailboxes m on m.id = f.mailbox_id where m.email <> all(%s)"
 
 
-@dataclass
-class Verdict:
-    """lines: expected and actual. wrong: a sentence each."""
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """Mailboxes and people of the sends and replies, which are looked at on their own."""
 
-    lines: list[Line] = field(default_factory=list)
-    wrong: list[str] = field(default_factory=list)
-
-    @property
-    def good(self) -> bool:
-        """Whether everything is as it must be."""
-        return not self.wrong and all(line.good for line in self.lines)
-
-    def nothing(self, what: str, found: Sequence[str]) -> None:
-        """A line that must say 0."""
-        self.lines.append(Line(what, 0, len(found)))
-        self.wrong += found
+    mailboxes: Sequence[str] = ()
+    people: Collection[str] = frozenset()
 
 
 def look(
@@ -54,15 +48,17 @@ def look(
     mails: Sequence[PlannedMail],
     ids: Mapping[int, str],
     depths: Mapping[str, int],
+    apart: Apart,
 ) -> Verdict:
     """Everything that PostgreSQL, the mailboxes and the queues hold at the end. ids: lasting id by planted number."""
-    outcome = collect(database, control, mails, ids)
-    verdict = Verdict(*compare(mails, outcome))
-    _subscribers(verdict, mails, outcome.statuses)
     with psycopg.connect(database.url) as connection:
-        _rows_once(verdict, connection, mails)
-        _removed_after_commit(verdict, connection, control.removals(), {(m.mailbox.address, ids[m.number]) for m in mails
-                                                                       if m.is_report})  # fmt: skip
+        outcome = _without(apart, collect(database, control, mails, ids), connection)
+        verdict = Verdict(*compare(mails, outcome))
+        _subscribers(verdict, mails, outcome.statuses)
+        _rows_once(verdict, connection, mails, apart)
+        removals = [one for one in control.removals() if one["mailbox"] not in apart.mailboxes]
+        reports = {(mail.mailbox.address, ids[mail.number]) for mail in mails if mail.is_report}
+        _removed_after_commit(verdict, connection, removals, reports)
         for what, query in _LEFT_OVER.items():
             row = connection.execute(query).fetchone()
             verdict.lines.append(Line(what, 0, row[0] if row else -1))
@@ -71,6 +67,17 @@ def look(
     verdict.lines.append(Line("messages in dead queues", 0, sum(dead.values())))
     verdict.wrong += [f"{name}: {count} messages" for name, count in depths.items() if count]
     return verdict
+
+
+def _without(apart: Apart, outcome: Outcome, connection: psycopg.Connection[Any]) -> Outcome:
+    in_ledger = connection.execute(_IN_LEDGER, (list(apart.mailboxes),)).fetchone()
+    statuses = {address: status for address, status in outcome.statuses.items() if address not in apart.people}
+    return replace(
+        outcome,
+        statuses=statuses,
+        blacklisted=outcome.blacklisted - set(apart.people),
+        ledger_rows=in_ledger[0] if in_ledger else -1,
+    )
 
 
 def _affected(mails: Sequence[PlannedMail]) -> dict[str, str]:
@@ -95,15 +102,18 @@ def _subscribers(verdict: Verdict, mails: Sequence[PlannedMail], statuses: Mappi
     verdict.nothing("with a wrong status", differ)
 
 
-def _rows_once(verdict: Verdict, connection: psycopg.Connection[Any], mails: Sequence[PlannedMail]) -> None:
+def _rows_once(
+    verdict: Verdict, connection: psycopg.Connection[Any], mails: Sequence[PlannedMail], apart: Apart
+) -> None:
     rows = sum(len(expected_rows(mail)) for mail in mails)
-    found = connection.execute("select count(*) from bounce_log").fetchone()
+    elsewhere, people = list(apart.mailboxes), list(apart.people)
+    found = connection.execute("select count(*) from bounce_log where mailbox <> all(%s)", (elsewhere,)).fetchone()
     verdict.lines.append(Line("bounce log rows", rows, found[0] if found else -1))
-    blacklist = connection.execute("select count(*) from blacklist").fetchone()
+    blacklist = connection.execute("select count(*) from blacklist where address <> all(%s)", (people,)).fetchone()
     affected = _affected(mails)
     black = sum(status == "blacklisted" for status in affected.values())
     verdict.lines.append(Line("blacklist rows", black, blacklist[0] if blacklist else -1))
-    made = Counter((row[0], row[1]) for row in connection.execute(_CHANGES))
+    made = Counter((row[0], row[1]) for row in connection.execute(_CHANGES, (people,)))
     wanted = Counter(affected.items())
     verdict.lines.append(Line("subscriber changes", wanted.total(), made.total()))
     verdict.wrong += [f"{who}: changed {made[who]} times, should be {wanted[who]}" for who in made - wanted]
@@ -122,26 +132,3 @@ def _removed_after_commit(
     early, others = removed_wrongly(removals, committed, reports)
     verdict.nothing("removed before the commit", early)
     verdict.nothing("removed, but no report", others)
-
-
-def removed_wrongly(
-    removals: Sequence[Mapping[str, Any]],
-    committed: Mapping[tuple[str, str], datetime],
-    reports: Collection[tuple[str, str]],
-) -> tuple[list[str], list[str]]:
-    """Sentences on mails that were removed before their rows were committed, and on those that nobody should have removed.
-
-    removals: the simulator's log, oldest first. committed: (mailbox, lasting id) -> time of the last of its rows.
-    """
-    first: dict[tuple[str, str], datetime] = {}
-    for one in removals:
-        first.setdefault((one["mailbox"], one["lasting_id"]), datetime.fromisoformat(one["at"]))
-    early, others = [], []
-    for mail, at in first.items():
-        if mail not in reports:
-            others.append(f"{mail}: removed, but it is no report")
-        elif mail not in committed:
-            early.append(f"{mail}: removed at {at}, has no row whose commit is known")
-        elif at < committed[mail]:
-            early.append(f"{mail}: removed at {at}, its rows were committed at {committed[mail]}")
-    return early, others

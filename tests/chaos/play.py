@@ -22,11 +22,15 @@ from services.simulator.settings import SimulatorSettings
 from shared.storage.database import Database
 from shared.storage.migrator import migrate
 from shared.storage.sealing import Sealer
-from tests.chaos.checks import Verdict, look
+from tests.chaos.checks import Apart, look
+from tests.chaos.correspondence import Correspondence
+from tests.chaos.correspondence_checks import check_correspondence
 from tests.chaos.fleet import Fleet
 from tests.chaos.scenario import FAULT_SHARE, FAULTS, Scenario, replica_names
 from tests.chaos.servers import ServerFaults, Servers
+from tests.chaos.shop import Shop
 from tests.chaos.threads import Planter, Watcher
+from tests.chaos.verdict import Verdict
 from tests.servers.postgresql import new_database
 
 _LOOK_SECONDS = 1.0
@@ -80,6 +84,7 @@ class Run:
         self.say, self.show = say, show
         self.mailboxes = scenario.mailboxes()
         self.mails = plan(scenario.seed, scenario.mails, datetime.now(UTC), self.mailboxes)
+        self.correspondence = Correspondence(scenario)
         self.ids: dict[int, str] = {}
 
     def play(self) -> Report:
@@ -97,13 +102,18 @@ class Run:
             watcher = Watcher(url, self.servers.depths)
             ending.callback(watcher.close)
             self._start_all(url)
-            server_faults = self._faults(simulator, watcher, ending)
+            server_faults, shop = self._faults(simulator, database, control, watcher, ending)
             answers, calls = _answers(control), int(control.statistics()["total"])
             control.clear_faults()  # a mail that is refused three times in a row waits longer than this run may take
-            notes = self._rest(watcher, url)
+            shop.ask_again()
+            notes = self._rest(watcher, shop, url)
             ended_badly = self._stop_all(watcher)
+            depths = self._depths_at_rest()
+            shop.close()
+            if shop.problem is not None:
+                raise shop.problem
             self._lasting(control)
-            verdict = look(database, control, self.mails, self.ids, self._depths_at_rest())
+            verdict = self._look(database, control, depths, shop, notes)
             verdict.nothing("stopped badly at the end", ended_badly)
             verdict.lines.append(Line("killed", self.scenario.kills, self.fleet.kills.total()))
             faults = len(self.scenario.server_faults)
@@ -115,11 +125,12 @@ class Run:
         """The installation, the providers' bad days; returns the services' settings."""
         key = Sealer.new_key()
         set_up(simulator, database, Sealer.parse(key), self.mails, datetime.now(UTC), mailboxes=self.mailboxes)
+        self.correspondence.set_up(database, Sealer.parse(key), control, self.servers.rabbitmq)
         control.set_latency(_LATENCY_MS)
         for kind, after in FAULTS:
             when, retry_after = "after" if after else "before", 2 if kind == "429" else None
             control.force(kind, when=when, retry_after=retry_after, probability=FAULT_SHARE / len(FAULTS))
-        return {
+        return self.correspondence.settings() | {
             "APICONNECT_DATABASE_URL": database.url,
             "APICONNECT_RABBITMQ_URL": self.servers.rabbitmq.url,
             "APICONNECT_SEALING_KEYS": key,
@@ -128,6 +139,16 @@ class Run:
             "APICONNECT_SWEEP_SECONDS": str(self.scenario.overdue / 4),
             "APICONNECT_STAGE_OVERDUE_SECONDS": str(self.scenario.overdue),
         }
+
+    def _look(
+        self, database: Database, control: ControlClient, depths: Mapping[str, int], shop: Shop, notes: list[str]
+    ) -> Verdict:
+        plan = self.correspondence
+        apart = Apart([box.address for box in plan.boxes], plan.people)
+        verdict = look(database, control, self.mails, self.ids, depths, apart)
+        with psycopg.connect(database.url) as connection:
+            notes += check_correspondence(verdict, connection, control, plan, shop)
+        return verdict
 
     def _start_all(self, url: str) -> None:
         for name in replica_names():
@@ -141,7 +162,14 @@ class Run:
                 time.sleep(0.1)
         self.say(f"{len(self.fleet.names())} processes run")
 
-    def _faults(self, simulator: RunningSimulator, watcher: Watcher, ending: ExitStack) -> Mapping[str, int]:
+    def _faults(
+        self,
+        simulator: RunningSimulator,
+        database: Database,
+        control: ControlClient,
+        watcher: Watcher,
+        ending: ExitStack,
+    ) -> tuple[Mapping[str, int], Shop]:
         kills, server_faults, portions = self.scenario.schedule()
         began = time.monotonic()
 
@@ -151,11 +179,18 @@ class Run:
         planter = Planter(simulator, self.mails, portions, clock)
         ending.callback(planter.close)
         self.ids = planter.ids
-        servers = ServerFaults(self.servers, server_faults, self.scenario.freeze, clock, self.say)
+        shop, writers = self.correspondence.begin(control, clock)
+        ending.callback(shop.close)
+        ending.callback(writers.close)
+
+        def restore() -> None:
+            self.correspondence.restore(database, self.servers.rabbitmq)
+
+        servers = ServerFaults(self.servers, server_faults, self.scenario.freeze, clock, self.say, restore)
         ending.callback(servers.close)
         servers.start()
         back: list[tuple[float, str]] = []
-        while kills or back or servers.busy() or planter.busy():
+        while kills or back or servers.busy() or planter.busy() or writers.busy():
             for due in [one for one in back if one[0] <= clock()]:
                 back.remove(due)
                 self.fleet.start(due[1])
@@ -168,12 +203,12 @@ class Run:
             self.fleet.replace_dead()
             self._show(watcher)
             time.sleep(0.1)
-        for problem in (planter.problem, servers.problem):
+        for problem in (planter.problem, writers.problem, servers.problem):
             if problem is not None:
                 raise problem
-        return servers.done
+        return servers.done, shop
 
-    def _rest(self, watcher: Watcher, url: str) -> list[str]:
+    def _rest(self, watcher: Watcher, shop: Shop, url: str) -> list[str]:
         """Until nothing is left to do; a note if that takes too long."""
         self.say("no more faults; now it must come to rest")
         _turn_the_clock(url, _REFUSED_AGAIN, *([_MARKS_RUN_OUT] if self.scenario.hurry else []))
@@ -185,7 +220,8 @@ class Run:
                 self.say(
                     f"{now.listed:,} mails listed, {now.served:,} served, {now.tidied:,} tidied, {now.tidy_due:,} to tidy"
                 )
-            done = now is not None and now.served >= len(self.mails) and now.tidy_due == 0
+            served = len(self.mails) + self.correspondence.mails
+            done = now is not None and now.served >= served and now.tidy_due == 0 and not shop.waiting()
             self.fleet.replace_dead()
             if done and not watcher.busy:
                 self.say(f"at rest after {time.monotonic() - began:.0f} s")
@@ -194,7 +230,9 @@ class Run:
                 _turn_the_clock(url, _POLL_NOW)
             self._show(watcher, resting=True)
             time.sleep(_LOOK_SECONDS if self.scenario.hurry else 0.2)
-        return [f"not at rest after {self.scenario.quiet:.0f} s: {watcher.progress}, {watcher.busy}"]
+        return [
+            f"not at rest after {self.scenario.quiet:.0f} s: {watcher.progress}, {watcher.busy}; requests without an answer: {shop.waiting()}"
+        ]
 
     def _stop_all(self, watcher: Watcher) -> list[str]:
         """First who asks for work, then, when what was asked for is done, the others."""

@@ -9,7 +9,7 @@ from random import Random
 
 from services.demo.core.planting import PlannedMailbox
 
-SERVICES = ("scheduler", "token_refresher", "fetcher", "classifier", "actions")
+SERVICES = ("scheduler", "token_refresher", "fetcher", "classifier", "actions", "sender")
 REPLICAS = 2
 # Which answer the providers give instead of the right one, and whether they do the work first. Of 100 calls, five.
 FAULTS = (
@@ -58,6 +58,7 @@ class Scenario:
     window: in which all faults come. quiet: how long after it everything may take to come to rest.
     hurry: when the faults are over, waits are cut short by turning the clock of the rows, not by waiting.
     server_faults: broker_restart, broker_wipe, database_restart, database_freeze, as often as each is to come.
+    sends, replies: how many. late_most: Sent Items shows a mail after up to so long.
     """
 
     seed: int
@@ -67,6 +68,9 @@ class Scenario:
     window: float
     quiet: float
     server_faults: tuple[str, ...]
+    sends: int
+    replies: int
+    late_most: float = 8.0
     freeze: float = 20.0
     overdue: float = 20.0
     hurry: bool = False
@@ -114,7 +118,17 @@ def _mailbox(provider: str, number: int) -> PlannedMailbox:
 def full(seed: int, mails: int) -> Scenario:
     """What `make chaos` does."""
     servers = ("broker_restart", "broker_restart", "broker_wipe", "database_restart", "database_freeze")
-    return Scenario(seed, mails, mailboxes_each=10, kills=30, window=120, quiet=300, server_faults=servers)
+    return Scenario(
+        seed,
+        mails,
+        mailboxes_each=10,
+        kills=36,
+        window=120,
+        quiet=300,
+        server_faults=servers,
+        sends=max(60, mails * 6 // 100),
+        replies=max(24, mails // 50),
+    )
 
 
 def short(seed: int) -> Scenario:
@@ -128,6 +142,9 @@ def short(seed: int) -> Scenario:
         window=12,
         quiet=100,
         server_faults=wipe,
+        sends=40,
+        replies=24,
+        late_most=4,
         overdue=5,
         portions=3,
         hurry=True,

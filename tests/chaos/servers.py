@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import psycopg
 
+from shared.domain.errors import ApiConnectError
 from tests.chaos.scenario import ServerFault
 from tests.servers import finding
 from tests.servers.children import ServerFailed
@@ -65,8 +66,9 @@ class ServerFaults:
     freeze_seconds: float
     clock: Callable[[], float]
     say: Say
+    after_wipe: Callable[[], None]
     done: Counter[str] = field(default_factory=Counter)
-    problem: ServerFailed | OSError | None = None
+    problem: Exception | None = None
     _stop: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
@@ -93,7 +95,7 @@ class ServerFaults:
                     return
                 self._carry_out(fault.what)
                 self.done[fault.what] += 1
-        except (ServerFailed, OSError) as problem:
+        except (ServerFailed, ApiConnectError, OSError) as problem:
             self.problem = problem
 
     def _carry_out(self, what: str) -> None:
@@ -106,6 +108,8 @@ class ServerFaults:
                 self.say("RabbitMQ loses all its data")
                 self.servers.rabbitmq.reset()
                 self.say("RabbitMQ is up again, empty")
+                self.after_wipe()
+                self.say("integrations are put back")
             case "database_restart":
                 self.say("PostgreSQL is restarted")
                 self.servers.postgresql.restart()

@@ -6,8 +6,10 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.chaos.checks import removed_wrongly
+from tests.chaos.correspondence_checks import left_wrongly
+from tests.chaos.planned import plan_replies, plan_sends, sending_boxes
 from tests.chaos.scenario import SERVICES, full
+from tests.chaos.verdict import removed_wrongly
 
 AT = datetime(2026, 11, 21, 12, tzinfo=UTC)
 MAIL = ("bounces@news.example.com", "id-1")
@@ -53,3 +55,25 @@ def test_a_mail_removed_without_any_row_is_seen() -> None:
 def test_a_removed_mail_that_is_no_report_is_seen() -> None:
     _, others = removed_wrongly([removal(AT)], {MAIL: AT}, set())
     assert len(others) == 1
+
+
+def test_a_send_that_left_twice_or_never_or_that_should_not_have_left_is_seen() -> None:
+    assert left_wrongly(["a", "b", "b", "a, another"], ["a", "b", "c"]) == (["c"], ["b"], ["a, another"])
+
+
+def test_sends_go_through_every_server_and_some_bounce_come_twice_or_have_a_rival() -> None:
+    sends = plan_sends(7, 60, 120)
+    assert sends == plan_sends(7, 60, 120)
+    assert {one.server for one in sends} == {box.server for box in sending_boxes()}
+    assert (sum(one.bounces for one in sends), sum(one.conflicts for one in sends)) == (10, 6)
+    again = [(one.at, one.twice_at) for one in sends if one.twice_at is not None]
+    assert len(again) == 6
+    assert all(first <= second <= 120 for first, second in again)
+
+
+def test_both_monitors_get_every_sort_of_reply_before_the_faults_end() -> None:
+    replies = plan_replies(7, 24, 120)
+    sorts = Counter((one.box.monitor, one.text) for one in replies)
+    assert set(sorts.values()) == {2}
+    assert len(sorts) == 12
+    assert 0 <= min(one.at for one in replies) <= max(one.at for one in replies) < 120

@@ -42,10 +42,11 @@ class Watcher:
                     row = connection.execute(
                         "select (select count(*) from outbox),"
                         " (select count(*) from mailboxes where lease_holder is not null),"
-                        " (select count(*) from budget_slots where expires_at > now())"
+                        " (select count(*) from budget_slots where expires_at > now()),"
+                        " (select count(*) from sends where state not in ('sent', 'failed', 'cancelled'))"
                     ).fetchone()
                 waiting = {name: count for name, count in self._depths().items() if count}
-                self.busy = f"outbox, leases, slots: {row}; {waiting}" if waiting or row != (0, 0, 0) else ""
+                self.busy = f"outbox, leases, slots, sends: {row}; {waiting}" if waiting or row != (0, 0, 0, 0) else ""
             except (psycopg.Error, OSError) as problem:
                 self.busy = f"{type(problem).__name__}: {problem}"
 

@@ -33,6 +33,8 @@ from services.fetcher.__main__ import build as build_fetcher
 from services.fetcher.settings import FetcherSettings
 from services.scheduler.__main__ import build as build_scheduler
 from services.scheduler.settings import SchedulerSettings
+from services.sender.__main__ import build as build_sender
+from services.sender.settings import SenderSettings
 from services.simulator.__main__ import RunningSimulator, start
 from services.simulator.settings import SimulatorSettings
 from services.token_refresher.__main__ import build as build_token_refresher
@@ -175,6 +177,7 @@ def services(database: Database, broker: MemoryBroker, running: RunningSimulator
         build_fetcher(FetcherSettings(**common, mailboxes_at_once=8, linger_seconds=1), database, broker),
         build_classifier(ClassifierSettings(**common), database, broker),
         build_actions(ActionsSettings(**common), database, broker),
+        build_sender(SenderSettings(**common), database, broker),
     ]
 
 

@@ -29,7 +29,7 @@ from tests.servers.postgresql import new_database
 from tests.servers.rabbitmq import PrivateRabbitMQ
 from tests.simulated import Simulated
 
-SERVICES = ("scheduler", "token_refresher", "fetcher", "classifier", "actions")
+SERVICES = ("scheduler", "token_refresher", "fetcher", "classifier", "actions", "sender")
 KINDS = ("hard", "soft", "complaint", "human", "policy_block", "auto_reply")
 _ROOT = Path(__file__).parents[2]
 

@@ -159,7 +159,7 @@ def test_a_throttle_and_a_failing_server_only_cost_time(world: Simulated) -> Non
         # Each pause is cut short: what is tested is that it ends well, not how long it is.
         do(
             world.database,
-            "update mailboxes set next_poll_at = now(), poll_requested_until = null where leased_until is null",
+            "update mailboxes set next_poll_at = now() where leased_until is null",
         )
         return bool(value(world.database, "select count(*) = 3 from fetched_mail where disposed_at is not null"))
 

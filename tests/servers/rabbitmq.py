@@ -170,10 +170,12 @@ class PrivateRabbitMQ:
         if self._child is not None:
             self._child.signal(signal.SIGCONT)
 
-    def control(self, *arguments: str) -> str:
-        """Output of `rabbitmqctl` on this node. Raises ServerFailed."""
+    def control(self, *arguments: str, given: str = "") -> str:
+        """Output of `rabbitmqctl` on this node; given: its input. Raises ServerFailed."""
         command = [str(self._server.with_name("rabbitmqctl")), "-n", self._node, *arguments]
-        done = subprocess.run(command, env=self._env, capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(
+            command, env=self._env, input=given, capture_output=True, text=True, timeout=120, check=False
+        )
         if done.returncode:
             raise ServerFailed(f"rabbitmqctl {' '.join(arguments)}: {done.stderr.strip()[-500:]}")
         return done.stdout

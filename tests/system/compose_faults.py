@@ -30,7 +30,7 @@ from shared.storage.sealing import Sealer
 
 ROOT = Path(__file__).parents[2]
 PROJECT = "apiconnect-faults"
-PIPELINE = ("scheduler", "token_refresher", "fetcher", "classifier", "actions")
+PIPELINE = ("scheduler", "token_refresher", "fetcher", "classifier", "actions", "sender")
 SCALE = ("--scale", "seed=0", "--scale", "fetcher=2", "--scale", "classifier=2")
 # Ends the service's own process as a crash would: docker's restart policy, and not we, must bring it back.
 CRASH = (
@@ -55,11 +55,12 @@ def free_port() -> str:
 class Stack:
     """One compose project with everything in it."""
 
-    def __init__(self) -> None:
-        self.ports = {name: free_port() for name in ("RABBITMQ", "SIMULATOR", "POSTGRES")}
+    def __init__(self, project: str = PROJECT) -> None:
+        self.project = project
+        self.ports = {name: free_port() for name in ("RABBITMQ", "AMQP", "SIMULATOR", "POSTGRES")}
         self.environment = {
             **os.environ,
-            "APICONNECT_IMAGE": PROJECT,
+            "APICONNECT_IMAGE": project,
             "APICONNECT_SEED_MAILS": "100",
             "APICONNECT_SEED_MORE": "0",
             **{f"APICONNECT_PORT_{name}": port for name, port in self.ports.items()},
@@ -67,7 +68,7 @@ class Stack:
 
     def run(self, *arguments: str, check: bool = True) -> str:
         files = ("--file", str(ROOT / "docker-compose.yml"), "--file", str(ROOT / "tests/system/ports.yml"))
-        command = ["docker", "compose", "--project-name", PROJECT, *files, "--profile", "simulator", *arguments]
+        command = ["docker", "compose", "--project-name", self.project, *files, "--profile", "simulator", *arguments]
         done = subprocess.run(
             command, cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=900, check=False
         )

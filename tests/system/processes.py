@@ -15,7 +15,7 @@ from tests.integration.shared.storage.looking import column
 from tests.servers.children import Child, Folder
 from tests.waiting import until
 
-SERVICES = ("scheduler", "token_refresher", "fetcher", "classifier", "actions")
+SERVICES = ("scheduler", "token_refresher", "fetcher", "classifier", "actions", "sender")
 ROOT = Path(__file__).parents[2]
 
 

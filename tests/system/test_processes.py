@@ -58,7 +58,7 @@ def poll_now(world: Simulated) -> None:
     """A person asks for a poll: disposals need not wait for their minute."""
     do(
         world.database,
-        "update mailboxes set next_poll_at = now(), poll_requested_until = null where leased_until is null",
+        "update mailboxes set next_poll_at = now() where leased_until is null",
     )
 
 

@@ -33,6 +33,7 @@ SERVICE_SHAPE = "every service has the same shape, and imports point inwards"
 SHARED_LAYERS = "shared: messaging, access > storage, providers > contracts, mail > domain"
 PURE = "the pure parts do no I/O"
 BROKER = "only shared.messaging.rabbitmq speaks AMQP"
+EDGE = "only the demo's edge knows pika"
 SQL = "only shared.storage speaks SQL"
 HTTP = "only shared.providers calls the providers' APIs"
 PROVIDERS_APART = "providers do not know each other"
@@ -48,6 +49,7 @@ PLANTED = (
     (PURE, "shared.mail.planted_log", "import logging"),
     (PURE, "services.scheduler.core.planted_io", "import shared.storage.database"),
     (BROKER, "shared.storage.planted_amqp", "import kombu"),
+    (EDGE, "shared.messaging.planted_pika", "import pika"),
     (SQL, "shared.messaging.planted_sql", "import psycopg"),
     (HTTP, "shared.storage.planted_http", "import requests"),
     (HTTP, "services.scheduler.core.planted_msal", "import msal"),

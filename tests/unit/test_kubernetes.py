@@ -14,6 +14,7 @@ from services.__main__ import SERVICES
 from services.console.handler.secret_files import Addresses, init
 from shared.messaging.topology import work_queues
 from shared.settings import PREFIX, Section
+from shared.storage.database import Database
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of its own dependencies
@@ -95,7 +96,7 @@ def test_only_the_scheduler_creates_queues() -> None:
 
 
 def test_what_grows_with_its_queue_is_a_deployment_and_the_queue_is_its_own() -> None:
-    scaled = [one for one in ALL if one["kind"] == "ScaledObject"]
+    scaled = [one for one in ALL if one["kind"] == "ScaledObject" and one["spec"]["triggers"][0]["type"] == "rabbitmq"]
     access = {one["metadata"]["name"]: one["spec"]["secretTargetRef"][0] for one in ALL if one["kind"] == OF_KEDA[1]}
     assert {one["spec"]["scaleTargetRef"]["name"] for one in scaled} == {"fetcher", "classifier", "actions"}
     for one in scaled:
@@ -107,6 +108,17 @@ def test_what_grows_with_its_queue_is_a_deployment_and_the_queue_is_its_own() ->
         login = access[trigger["authenticationRef"]["name"]]
         assert (login["parameter"], login["name"], login["key"]) == ("host", f"apiconnect-{service}", "rabbitmq_url")
         assert one["spec"]["minReplicaCount"] < one["spec"]["maxReplicaCount"]
+
+
+def test_senders_grow_with_the_sends_that_are_due_as_the_database_counts_them(database: Database) -> None:
+    (one,) = [each for each in ALL if each["kind"] == "ScaledObject" and each["metadata"]["name"] == "sender"]
+    (trigger,) = one["spec"]["triggers"]
+    (access,) = [each for each in ALL if each["metadata"]["name"] == trigger["authenticationRef"]["name"]]
+    assert access["spec"]["secretTargetRef"] == [
+        {"parameter": "connection", "name": "apiconnect-sender", "key": "database_url"}
+    ]
+    with database.transaction() as connection:
+        assert connection.execute(trigger["metadata"]["query"].encode()).fetchone() == (0,)
 
 
 def test_the_kustomization_names_every_file() -> None:

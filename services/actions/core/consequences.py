@@ -21,6 +21,7 @@ class Effect(StrEnum):
     UNSUBSCRIBED = "unsubscribed"
     LOGGED = "logged"
     DRY_RUN = "dry_run"
+    HELD = "held"
     UNMATCHED = "unmatched"
 
 
@@ -70,15 +71,20 @@ def consequences(
     A mail that reports nothing is left alone: not touched, not acted on, not kept. A report that no watcher is to see
     (it came before `only_mail_from`) is left alone as well.
     """
-    watching = [w for w in watchers if w.sees(received_at) and (folder is Folder.INBOX or w.read_junk)]
-    if finding.bounce_class is BounceClass.NONE or not watching:
+    seeing = watching(watchers, folder, received_at)
+    if finding.bounce_class is BounceClass.NONE or not seeing:
         return MailConsequence((), Disposal.LEAVE, None, keep_raw=finding.kind is MailKind.UNREADABLE)
     rows = tuple(
-        _for_recipient(finding, recipient, watching, answers, policy, received_at or listed_at)
+        _for_recipient(finding, recipient, seeing, answers, policy, received_at or listed_at)
         for recipient in _one_each(finding.recipients)
     )
-    disposal, move_to = _disposal(watching)
+    disposal, move_to = _disposal(seeing)
     return MailConsequence(rows, disposal, move_to, keep_raw=True)
+
+
+def watching(watchers: Sequence[Watcher], folder: Folder, received_at: datetime | None) -> list[Watcher]:
+    """Those whose business a mail of that folder and time is."""
+    return [w for w in watchers if w.sees(received_at) and (folder is Folder.INBOX or w.read_junk)]
 
 
 def _one_each(recipients: Sequence[RecipientFinding]) -> list[RecipientFinding]:
@@ -110,10 +116,11 @@ def _for_recipient(
     if all(w.dry_run for w in serving):
         return RecipientConsequence(recipient, tied, Effect.DRY_RUN)
     everywhere = policy.global_blacklist or any(w.global_blacklist and not w.dry_run for w in serving)
-    return RecipientConsequence(recipient, tied, _effect(recipient.bounce_class), everywhere)
+    return RecipientConsequence(recipient, tied, effect_of(recipient.bounce_class), everywhere)
 
 
-def _effect(bounce_class: BounceClass) -> Effect:
+def effect_of(bounce_class: BounceClass) -> Effect:
+    """What follows for a recipient who is tied to a mail of ours (guide §7)."""
     match bounce_class:
         case BounceClass.HARD:
             return Effect.BLACKLISTED

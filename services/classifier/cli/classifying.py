@@ -35,7 +35,7 @@ def classify(
     ] = None,
 ) -> None:
     """Say what mails are: hard, soft, internal, feedback_loop or none, with recipients, codes, tier and rule."""
-    paths = [*(files or []), *(_listed(files_from) if files_from else [])]
+    paths = [*(files or []), *(listed(files_from) if files_from else [])]
     if not paths:
         raise typer.BadParameter("give files, or --files-from LIST")
     missing = 0
@@ -110,7 +110,8 @@ def _rows(path: str, finding: MailFinding) -> Iterator[tuple[str, ...]]:
         yield path, str(one.bounce_class), name, one.status or "-", one.reply or "-", tier, one.rule
 
 
-def _listed(source: str) -> list[str]:
+def listed(source: str) -> list[str]:
+    """The lines of a list of files, or of standard input for `-`. Ends the command if it can't be read."""
     try:
         text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
     except OSError as error:

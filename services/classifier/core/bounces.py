@@ -97,18 +97,50 @@ def _by_text(found: Evidence, rules: RuleBook, tier: int) -> Verdict | None:
         if place > 0 and tier == 2 and telling:
             break  # a code that says something beats the prose around it
         rule = first_rule(text, found.hosts, rules, tier)
-        if rule is not None and not (rule.weak and telling):
+        if rule is not None and not (rule.weak and telling and outweighs(rule, found)):
             if (
                 tier == 3 and rule.bounce_class is BounceClass.HARD
             ):  # the last text is all that is said of the recipient
                 rule = rules.whole.first(plain_words(found.texts[-1]), found.hosts) or rule
-            return _verdict(rule, found, Confidence.LOW if rule.weak else sure)
+            if rule.bounce_class is BounceClass.HARD and _is_denied(found, rules):
+                return None
+            return _verdict(rule, found, _weaker(rule) if rule.weak else sure)
     return None
+
+
+def before_recipient(texts: Sequence[str], found: Evidence, rules: RuleBook) -> Verdict | None:
+    """What the words around a reply make of it if the server had not heard of the recipient yet; None if it had.
+
+    texts: all that is said of the recipient.
+    """
+    for text in texts:
+        rule = rules.whole.first(plain_words(text[:DIAGNOSTIC_LIMIT]), found.hosts)
+        if rule is not None:
+            return _verdict(rule, found, Confidence.HIGH)
+    return None
+
+
+def _is_denied(found: Evidence, rules: RuleBook) -> bool:
+    """Whether the code names a cause that a mailbox which is gone can't have, whatever the words say."""
+    code = rules.for_code(found.status)
+    return code is not None and code.firm
+
+
+def _weaker(rule: Rule) -> Confidence:
+    return Confidence.MEDIUM if rule.bounce_class is BounceClass.HARD else Confidence.LOW
 
 
 def is_telling(found: Evidence, rules: RuleBook) -> bool:
     """Whether the code says more than `refused`: a rule without a cause of its own then leaves it to the code."""
-    return not is_vague(found.status) and found.status in rules.codes
+    return not is_vague(found.status) and rules.for_code(found.status) is not None
+
+
+def outweighs(rule: Rule, found: Evidence) -> bool:
+    """Whether a code that says more than `refused` says more than a weak rule too.
+
+    `x.y.0` is `other or undefined` within its subject (RFC 3463 §3): no other cause than a mailbox that is gone.
+    """
+    return rule.bounce_class is not BounceClass.HARD or not (found.status or "").endswith(".0")
 
 
 def _verdict(rule: Rule, found: Evidence, confidence: Confidence) -> Verdict:
@@ -128,7 +160,7 @@ def first_rule(text: str, hosts: str, rules: RuleBook, tier: int) -> Rule | None
 
 def by_code(status: str | None, reply: str | None, rules: RuleBook) -> Verdict:
     """The class by code alone. A bare 5.x.x is internal: it says that the mail failed, not that the mailbox is gone."""
-    rule = rules.codes.get(status or "")
+    rule = rules.for_code(status)
     if rule is not None:
         return Verdict(rule.class_for(False), rule.id, rule.reason, Confidence.MEDIUM)
     if is_temporary(status, reply):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from services.classifier.core.bounces import Judged, is_telling
+from services.classifier.core.bounces import Judged, is_telling, outweighs
 from services.classifier.core.notices import Notice, read_notice, report_sign
 from services.classifier.core.patterns import plain_words
 from services.classifier.core.reading import Caps, classify
@@ -117,7 +117,7 @@ def _story(one: RecipientFinding, trace: list[Judged], rules: RuleBook) -> Recip
     for hit, _ in every:
         if hit.rule.id != judged.verdict.rule:
             near.setdefault(hit.rule.id, _near(hit, judged, rules, passed=deciding is not None))
-    code = rules.codes.get(judged.found.status or "")
+    code = rules.for_code(judged.found.status)
     if code is not None and code.id != judged.verdict.rule:
         why = "text is asked before codes"
         near.setdefault(code.id, Near(code.id, code.bounce_class, judged.found.status or "", why))
@@ -150,9 +150,15 @@ def _hits(text: str, judged: Judged, rules: RuleBook) -> Iterator[Hit]:
             yield hit
 
 
+def _firm(rules: RuleBook) -> set[str]:
+    return {rule.id for rule in rules.codes.values() if rule.firm}
+
+
 def _near(hit: Hit, judged: Judged, rules: RuleBook, passed: bool) -> Near:
-    if hit.rule.weak and is_telling(judged.found, rules):
+    if hit.rule.weak and is_telling(judged.found, rules) and outweighs(hit.rule, judged.found):
         why = f"says that it was refused, not why; the code {judged.found.status} says more"
+    elif hit.rule.class_for(False) is BounceClass.HARD and judged.verdict.rule in _firm(rules):
+        why = f"the code {judged.found.status} says another cause, which is the harmless side"
     elif passed:
         why = "comes later, or in a text that is asked later"
     else:

@@ -83,6 +83,8 @@ def report_sign(headers: Headers, notice: Notice, has_returned: bool, rules: Rul
         alone = null_path or has_returned or signs.daemon.search(sender) or _REPLY_LINE.search(text)
         if by_machine and alone and signs.opening.search(text.lower()):
             return "a machine's sender and the opening words"
+        if null_path and _names_another(headers, notice, signs.daemon.search(sender) is not None, has_returned):
+            return "a daemon's sender, a null return path and a recipient"
     elif null_path:
         opening = signs.opening.search(notice.text[: 600 if has_returned else 3_000].lower())
         if opening and (has_returned or signs.subject.search(subject)):
@@ -92,6 +94,18 @@ def report_sign(headers: Headers, notice: Notice, has_returned: bool, rules: Rul
         return "an automatic sender, a returned mail, the subject and the opening words" if known else ""
     by_list = signs.list_server.search(sender) and signs.list_subject.search(subject)
     return "a list server's sender and subject" if by_list else ""
+
+
+def _names_another(headers: Headers, notice: Notice, daemon: bool, has_returned: bool) -> bool:
+    """Whether a notice in words that no sign knows still names a recipient where only recipients stand.
+
+    A server writes to a null path about nothing else (RFC 5321 §4.5.5); a name that people use (postmaster) must also
+    return the mail.
+    """
+    if not (daemon or has_returned or notice.rest):
+        return False
+    ours = frozenset(_FIND.findall(" ".join(headers.get(name) for name in _OUR_FIELDS).lower()[:4_000]))
+    return bool(_found((one.group(1) for one in _PLACED.finditer(notice.text[:3_000])), ours))
 
 
 def is_null_path(headers: Headers) -> bool:
@@ -113,9 +127,7 @@ def addresses(headers: Headers, notice: Notice) -> list[str]:
     named = _found(_FIND.findall(headers.get("x-failed-recipients")[:4_000]), frozenset())
     if named:
         return named
-    ours = frozenset(
-        _FIND.findall(" ".join(headers.get(name) for name in ("to", "from", "delivered-to", "cc")).lower()[:4_000])
-    )
+    ours = frozenset(_FIND.findall(" ".join(headers.get(name) for name in _OUR_FIELDS).lower()[:4_000]))
     text = notice.text
     for places in (_PLACED, _TO_LINE):
         placed = _found((one.group(1) for one in places.finditer(text)), ours)
@@ -151,6 +163,11 @@ class Quotes:
             and _SAID.search(line) is not None
             for line in self._lines
         ]
+
+    @cached_property
+    def tells_command(self) -> bool:
+        """Whether the notice may say that a server refused before it heard of a recipient. Cheap."""
+        return any(words in self._text for words in _EARLY_COMMANDS)
 
     def about(self, recipient: str) -> tuple[str, ...]:
         """Texts about one recipient, the most telling first: servers' reply lines near its name, then the words near it.
@@ -214,6 +231,9 @@ _TO_LINE = re.compile(
 _TOLD_OTHERWISE = re.compile(r"\bsuccess|\brelayed\b|\berfolgreich")  # a report that all went well
 _REPLY_LINE = re.compile(r"^\W{0,6}[45]\d\d[ -]", re.MULTILINE)
 _NEAR_LINES = 14
+# As Postfix and Exim write them; the rules of body.toml with `whole` say what follows.
+_EARLY_COMMANDS = ("to MAIL FROM c", "to EHLO c", "to HELO c", "after MAIL FROM", "after EHLO", "after HELO")
+_OUR_FIELDS = ("to", "from", "delivered-to", "cc")
 _NOBODY: frozenset[str] = frozenset()
 _DAEMONS = re.compile(r"(?:mailer-daemon|postmaster|mail-daemon|abuse|hostmaster|noreply|no-reply)@")
 _SAID = re.compile(

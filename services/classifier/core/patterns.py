@@ -27,8 +27,12 @@ def plain_words(text: str) -> str:
     The end of a sentence stands as a word of its own, `.`, so that no pattern of words runs across it.
     """
     lowered = text.lower().replace("e-mail", "email")
+    if "://" in lowered:  # a page's path is no part of the sentence: `…/residential/support/error-codes.html`
+        lowered = _URL_PATH.sub(r"\1 ", lowered)
     if not lowered.isascii():
         lowered = _folded(lowered)
+    if "'" in lowered or "’" in lowered:
+        lowered = _ELIDED.sub("", lowered)
     if "@" in lowered:
         lowered = _without_addresses(lowered)
     if lowered.isascii():  # the same as below, ten times as fast
@@ -118,7 +122,7 @@ def pattern_pieces(source: str, sets: Sets = NO_SETS) -> list[Piece]:
 
 def _pieces(source: str, sets: Sets) -> list[Piece]:
     pieces: list[Piece] = []
-    for found in _TOKEN.finditer(_folded(source.lower().replace("e-mail", "email"))):
+    for found in _TOKEN.finditer(_ELIDED.sub("", _folded(source.lower().replace("e-mail", "email")))):
         group, name, word = found.groups()
         if word is not None:
             pieces += _words(word)
@@ -220,6 +224,9 @@ _FOLDED: dict[int, str | None] = {
     **{ord(ch): plain for ch, plain in zip("łøıßđæ", ("l", "o", "i", "ss", "d", "ae"), strict=True)},
 }
 _WIDE = re.compile(r"[\u3000-\u9fff\uac00-\ud7af]")  # scripts that put no spaces between words
+# French and Italian articles that lose their vowel: `l'adresse` is the word `adresse`.
+_ELIDED = re.compile(r"\b(?:d|l|all|dell|nell|sull|un)['’](?=[^\W\d_])")
+_URL_PATH = re.compile(r"(://[^\s/?#]{1,253})[/?#][^\s<>\"')\]]{0,2000}")
 _HOST = re.compile(r"[\w.-]{0,253}")
 _LOCAL = "abcdefghijklmnopqrstuvwxyz0123456789.+=/&%~#$!?^_-*'"
 _WORD_END = re.compile(r"[^\s<>:;,()\[\]]{1,64}$")

@@ -17,6 +17,7 @@ from shared.mail.mime import Caps, Mail, Part, parse
 
 __all__ = ["Caps", "classify"]
 
+_ANSWERS = frozenset({MailKind.HUMAN, MailKind.AUTO_REPLY})  # what they answer tells monitors who wrote
 BODY_LIMIT = 65_536  # characters of a quoted returned mail that are searched for ids
 
 
@@ -98,6 +99,7 @@ class _Reading:
             BounceClass.NONE,
             kind,
             self.rules.version,
+            references=message_ids.find(root.headers, (), (), "") if kind in _ANSWERS else (),
             message_id=message_ids.normalise(root.headers.get("message-id")) or None,
             truncated=self.mail.truncated,
             note=self.mail.note or note,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from services.classifier.core.bounces import DIAGNOSTIC_LIMIT, Evidence, Verdict, evidence, judge
-from services.classifier.core.notices import Notice, Quotes, addresses, is_report
+from services.classifier.core.bounces import DIAGNOSTIC_LIMIT, Evidence, Verdict, before_recipient, evidence, judge
+from services.classifier.core.notices import Notice, Quotes, addresses, is_null_path, is_report
 from services.classifier.core.patterns import plain_words
 from services.classifier.core.rule_book import RuleBook
 from shared.domain.bounces import SEVERITY, BounceClass, Confidence, MailKind, RecipientFinding
@@ -41,7 +41,7 @@ def read_report(
     """
     if not machine and root.kind != "multipart/report":
         return None
-    found = _statuses(root, parts, machine, caps)
+    found = _statuses(root, parts, machine, rules, caps)
     groups = [(status, group) for status in found for group in status.recipients]
     if not groups:
         return None
@@ -58,9 +58,19 @@ def read_report(
     return Outcome(2, MailKind.DSN, tuple(findings.values()), messages)
 
 
-def _statuses(root: Part, parts: list[Part], machine: bool, caps: Caps) -> list[DeliveryStatus]:
+def _may_be_damaged(root: Part, rules: RuleBook) -> bool:
+    """Whether fields outside a report part may be a report's own: a program that passes mail on quotes them too."""
+    return (
+        root.kind == "multipart/report"
+        or is_null_path(root.headers)
+        or "x-failed-recipients" in root.headers
+        or rules.signs.sender.search(words(root.headers.get("from")).lower()[:300]) is not None
+    )
+
+
+def _statuses(root: Part, parts: list[Part], machine: bool, rules: RuleBook, caps: Caps) -> list[DeliveryStatus]:
     found = [parse_delivery_status(part.text(caps.text_bytes)) for part in parts if part.kind in STATUS_KINDS]
-    if found or not machine:
+    if found or not (machine and _may_be_damaged(root, rules)):
         return found
     for part in parts:  # a damaged report: the fields stand in some other part
         if part.kind.startswith(("text/", "multipart/", "application/octet")) and not part.children:
@@ -88,6 +98,8 @@ def _finding(
     if not complete and _is_thin(group.diagnostic):
         found = evidence((group.diagnostic, *quotes.about(group.final or address)), group.status, hosts)
         verdict = _verdict(group.action, found, rules)
+    if verdict.bounce_class is BounceClass.HARD and quotes.tells_command:
+        verdict = before_recipient(quotes.about(group.final or address), found, rules) or verdict
     return RecipientFinding(
         address=address,
         bounce_class=verdict.bounce_class,
@@ -143,7 +155,7 @@ def read_notice_report(root: Part, notice: Notice, returned: list[Headers], rule
         is_list_mail(headers) and "x-failed-recipients" not in headers
     ):
         return None
-    named = addresses(headers, notice) or _from_returned(returned)
+    named = addresses(headers, notice) or _from_returned([*returned, _quoted_headers(notice)])
     subject = words(headers.get("subject"))[:300]
     delayed = _is_delay(subject, notice, rules)
     if not named:
@@ -154,6 +166,11 @@ def read_notice_report(root: Part, notice: Notice, returned: list[Headers], rule
 
 def _is_delay(subject: str, notice: Notice, rules: RuleBook) -> bool:
     return rules.delays.first(plain_words(subject + "\n" + notice.text[:2_000])) is not None
+
+
+def _quoted_headers(notice: Notice) -> Headers:
+    """The header of a returned mail that a notice quotes in its text, in no part of its own."""
+    return Headers(notice.rest[:8_000].encode("utf-8", "replace"))
 
 
 def _from_returned(returned: list[Headers]) -> list[str]:

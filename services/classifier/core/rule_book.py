@@ -57,6 +57,12 @@ class RuleBook:
     after: tuple[OwnRule, ...] = ()
     trace: list[Judged] | None = None
 
+    def for_code(self, status: str | None) -> Rule | None:
+        """The rule for an enhanced status code: its own, or its subject's (`5.7.*`)."""
+        if not status:
+            return None
+        return self.codes.get(status) or self.codes.get(status[: status.rfind(".")] + ".*")
+
     def list_of(self, rule: Rule) -> TextRules:
         """The list that a rule stands in."""
         if rule.tier == 2:
@@ -136,6 +142,7 @@ def _rule(tier: str, order: int, row: dict[str, Any]) -> Rule:
         delayed=bool(row.get("delayed", False)),
         whole=bool(row.get("whole", False)),
         weak=bool(row.get("weak", False)),
+        firm=bool(row.get("firm", False)),
         note=row.get("note", ""),
         **lists,
     )
@@ -156,6 +163,7 @@ _KEYS = frozenset(
         "delayed",
         "whole",
         "weak",
+        "firm",
         "note",
     )
 )

@@ -26,8 +26,8 @@ class Rule:
 
     temporary: the class instead when the codes say temporary. hosts: names of which one must be concerned.
     delayed: what it finds is a delay notice, not a failure. whole: it is asked of all that a notice says of a recipient
-    before a server's reply in it may make the recipient's failure hard. weak: it says that the mail was refused, not why. order:
-    place in its tier's file.
+    before a server's reply in it may make the recipient's failure hard. weak: it says that the mail was refused, not why.
+    firm: a code that wins over text that says hard. order: place in its tier's file.
     """
 
     id: str
@@ -45,6 +45,7 @@ class Rule:
     delayed: bool = False
     whole: bool = False
     weak: bool = False
+    firm: bool = False
     note: str = ""
 
     def class_for(self, temporary: bool) -> BounceClass:

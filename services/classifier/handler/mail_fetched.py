@@ -8,20 +8,21 @@ from datetime import UTC, datetime
 
 from services.classifier.core.own_rules import Source
 from services.classifier.handler.own_rules import OwnRulesWatch
+from services.classifier.handler.replies import MonitoredReplies
 from services.classifier.handler.watched import WatchedClassifier
 from shared.contracts.events import MailClassified, MailFetched
 from shared.contracts.naming import mail_message_id
 from shared.domain.bounces import BounceClass, MailFinding, MailKind
-from shared.domain.mailboxes import Stage
+from shared.domain.mailboxes import MailId, Stage
 from shared.messaging.received import Received
 from shared.messaging.unit import Unit
 from shared.storage import fetched_mail
-from shared.storage.database import Database
+from shared.storage.database import Connection, Database
 from shared.storage.fetched_mail import RawRow
 from shared.storage.sealing import SealBroken, Sealer
 from shared.telemetry import MAILS_CLASSIFIED, log
 
-Facts = Mapping[int, MailFinding]
+Facts = Mapping[MailId, MailFinding]
 """The findings of the batch's mails that stand at `fetched`, by mail id."""
 
 
@@ -31,8 +32,16 @@ class MailFetchedHandler:
     message = MailFetched
     consumer = "classifier.mail_fetched"
 
-    def __init__(self, database: Database, sealer: Sealer, classifier: WatchedClassifier, rule_set: str) -> None:
-        """rule_set: version of the rules, for mails that could not even be opened."""
+    def __init__(
+        self,
+        database: Database,
+        sealer: Sealer,
+        classifier: WatchedClassifier,
+        rule_set: str,
+        replies: MonitoredReplies | None = None,
+    ) -> None:
+        """rule_set: version of the rules, for mails that could not even be opened. replies: None where nobody monitors."""
+        self._replies = replies
         self._database = database
         self._sealer = sealer
         self._classifier = classifier
@@ -58,22 +67,35 @@ class MailFetchedHandler:
             if self._own is not None:
                 self._own.refresh(connection)
             rows = fetched_mail.raws(connection, [message.body.mail_id for message in messages])
-        waiting = [row for row in rows if row.stage is Stage.FETCHED]
-        findings: dict[int, MailFinding] = {}
+        return self.classify([row for row in rows if row.stage is Stage.FETCHED], monitored=True)
+
+    def rules_of_now(self, connection: Connection) -> None:
+        """Looks for newer rules at once: a replay must not run with those of some seconds ago."""
+        if self._own is not None:
+            self._own.refresh(connection, at_once=True)
+
+    def classify(self, rows: Sequence[RawRow], *, monitored: bool = False) -> dict[MailId, MailFinding]:
+        """Opens the stored mails and has them read; one that can't be opened is unreadable, and its finding says why.
+
+        monitored: replies are read for the monitors of their mailboxes as well.
+        """
+        findings: dict[MailId, MailFinding] = {}
         readable: list[tuple[RawRow, bytes]] = []
-        for row in waiting:
+        for row in rows:
             try:
                 readable.append((row, self._open(row)))
             except SealBroken as broken:
                 log.error("mail.unopened", mail_id=row.mail_id, error=str(broken))
                 findings[row.mail_id] = self._unreadable(str(broken))
         found = self._classifier.classify_many([raw for _, raw in readable])
-        findings.update({row.mail_id: finding for (row, _), finding in zip(readable, found, strict=True)})
-        return findings
+        read = {row.mail_id: finding for (row, _), finding in zip(readable, found, strict=True)}
+        if monitored and self._replies is not None:
+            read = self._replies.add(readable, read)
+        return findings | read
 
     def decide(self, message: Received[MailFetched], facts: Facts) -> MailFinding | None:
         """None: the mail is past this stage already."""
-        return facts.get(message.body.mail_id)
+        return facts.get(MailId(message.body.mail_id))
 
     def write(self, unit: Unit, outcomes: Sequence[tuple[Received[MailFetched], MailFinding | None]]) -> None:
         """Findings and stages in one statement, and one message for each mail that moved."""

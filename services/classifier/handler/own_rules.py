@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from threading import Lock
 
 from services.classifier.core.own_rules import NO_OWN_RULES, OwnRules, OwnRulesRefused, Source, read_own_rules
 from services.classifier.settings import shipped_rules
@@ -35,13 +36,18 @@ class OwnRulesWatch:
         self._looked = float("-inf")
         self._seen: tuple[str, int] | None = None
         self._own = NO_OWN_RULES
+        self._turn = Lock()
 
-    def refresh(self, connection: Connection, strict: bool = False) -> None:
-        """Looks, if it is time. Raises SystemExit for rules that can't be used if `strict`, else leaves it at the log."""
-        now = self._clock()
-        if now - self._looked < LOOK_SECONDS:
-            return
-        self._looked = now
+    def refresh(self, connection: Connection, strict: bool = False, *, at_once: bool = False) -> None:
+        """Looks, if it is time, or `at_once`. Raises SystemExit for rules that can't be used if `strict`, else leaves it at
+        the log. Threads take turns."""
+        with self._turn:
+            now = self._clock()
+            if now - self._looked >= LOOK_SECONDS or at_once:
+                self._looked = now
+                self._look(connection, strict)
+
+    def _look(self, connection: Connection, strict: bool) -> None:
         try:
             text = self._file_text()
         except (OSError, UnicodeDecodeError) as error:

@@ -1,4 +1,4 @@
-"""Child processes that classify, and a watchdog that ends one which takes too long.
+"""Child processes that read mail, and a watchdog that ends one which takes too long.
 
 A thread can't be stopped and a signal can't interrupt a regular expression, so the limit is kept by killing the
 process.
@@ -11,6 +11,7 @@ import multiprocessing
 import signal
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -19,12 +20,22 @@ from multiprocessing.connection import Connection
 from multiprocessing.connection import wait as wait_for
 from multiprocessing.context import SpawnContext
 from multiprocessing.util import Finalize
-from typing import Any, Self
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 from services.classifier.core.own_rules import Source
 from shared.domain.bounces import BounceClass, MailFinding, MailKind
 
 Classify = Callable[[bytes], MailFinding]
+
+
+class Job(Protocol):
+    """Work for a child. Its length is the bytes to read."""
+
+    def __len__(self) -> int: ...
+
+
+J = TypeVar("J", bound=Job)
+F = TypeVar("F")
 
 SHIPPED = "services.classifier.handler.watched:shipped_classifier"
 BATCH_MAILS = 64
@@ -43,22 +54,23 @@ def shipped_classifier(own: tuple[Source, ...] = ()) -> tuple[Classify, str]:
     return (lambda raw: classify(raw, rules)), rules.version
 
 
-class WatchedClassifier:
-    """A pool of child processes that classify mails, each within a wall-clock limit.
+class Watched(ABC, Generic[J, F]):
+    """A pool of child processes that read mails, each within a wall-clock limit.
 
     processes: children; they start at the first use. limit_seconds: per mail; a child over it is killed and replaced,
-    and
-    that mail is `unreadable`. A mail on which a child dies by itself is tried once more alone, then `unreadable` too.
-    factory: import path `module:function` of what gives (classify, rules version) in the child.
+    and that mail is `unfinished`. A mail on which a child dies by itself is tried once more alone, then unfinished too.
+    factory: import path `module:function` of what gives (work, rules version) in the child.
     Safe to use from several threads: each call takes turns. Use as a context manager, or call `close`.
     """
 
-    def __init__(self, processes: int = 1, limit_seconds: float = 2.0, factory: str = SHIPPED) -> None:
+    factory = ""
+
+    def __init__(self, processes: int = 1, limit_seconds: float = 2.0, factory: str | None = None) -> None:
         if processes < 1 or limit_seconds <= 0:
             raise ValueError("processes and limit_seconds must be above zero")
         self._context = multiprocessing.get_context("spawn")
         self._limit = limit_seconds
-        self._factory = factory
+        self._factory = factory or self.factory
         self._processes = processes
         self._children: list[_Child] = []
         self._lock = threading.Lock()
@@ -66,6 +78,10 @@ class WatchedClassifier:
         self._own: tuple[Source, ...] = ()
         # Before multiprocessing joins its children at exit: these ignore its SIGTERM, and leave when their pipe closes.
         Finalize(self, _end_all, args=(self._children,), exitpriority=10)
+
+    @abstractmethod
+    def unfinished(self, version: str, note: str) -> F:
+        """What stands for a mail that could not be read. version: of the rules."""
 
     def __enter__(self) -> Self:
         return self
@@ -77,14 +93,14 @@ class WatchedClassifier:
         """Starts a child now and does not wait for it, so that the first batch waits less."""
         with self._lock:
             if not self._closed:
-                self._fill(_Run((), self._limit))
+                self._fill(_Run((), self._limit, self.unfinished))
 
-    def classify_many(self, raws: Sequence[bytes]) -> list[MailFinding]:
+    def read_many(self, raws: Sequence[J]) -> list[F]:
         """One finding per mail, in order. Raises RuntimeError if closed, or if a child can't be started at all."""
         with self._lock:
             if self._closed:
                 raise RuntimeError("the classifier is closed")
-            run = _Run(raws, self._limit)
+            run = _Run(raws, self._limit, self.unfinished)
             while run.open_work():
                 self._fill(run)
                 self._collect(run)
@@ -101,7 +117,7 @@ class WatchedClassifier:
             self._closed = True
             _end_all(self._children)
 
-    def _fill(self, run: _Run) -> None:
+    def _fill(self, run: _Run[J, F]) -> None:
         while len(self._children) < min(self._processes, max(1, run.pending())):
             self._children.append(_Child(self._context, self._factory, self._limit, self._own))
         for child in self._children:
@@ -110,7 +126,7 @@ class WatchedClassifier:
                 batch = run.take(len(self._children))
                 child.send(batch, [run.raws[place] for place in batch])
 
-    def _collect(self, run: _Run) -> None:
+    def _collect(self, run: _Run[J, F]) -> None:
         busy = [child for child in self._children if not child.idle]
         now = time.monotonic()
         left = min(child.deadline(self._limit, now) for child in busy) - now
@@ -122,7 +138,7 @@ class WatchedClassifier:
             elif child.deadline(self._limit, time.monotonic()) <= time.monotonic():
                 self._replace(child, run, run.timed_out)
 
-    def _replace(self, child: _Child, run: _Run, verdict: Callable[[int, str], None]) -> None:
+    def _replace(self, child: _Child, run: _Run[J, F], verdict: Callable[[int, str], None]) -> None:
         """Kills a child, files the mail it was at, and hands back the rest of its batch."""
         child.kill()
         self._children.remove(child)
@@ -133,15 +149,29 @@ class WatchedClassifier:
         run.put_back(others)
 
 
-class _Run:
+class WatchedClassifier(Watched[bytes, MailFinding]):
+    """Children that classify."""
+
+    factory = SHIPPED
+
+    def unfinished(self, version: str, note: str) -> MailFinding:
+        return MailFinding(BounceClass.NONE, MailKind.UNREADABLE, version, note=note)
+
+    def classify_many(self, raws: Sequence[bytes]) -> list[MailFinding]:
+        """See read_many."""
+        return self.read_many(raws)
+
+
+class _Run(Generic[J, F]):
     """One call's mails: what is waiting, what is found, what has been tried twice."""
 
-    def __init__(self, raws: Sequence[bytes], limit: float) -> None:
+    def __init__(self, raws: Sequence[J], limit: float, unfinished: Callable[[str, str], F]) -> None:
         self.raws = raws
+        self._unfinished = unfinished
         self._limit = limit
         self._waiting = deque(range(len(raws)))
         self._alone: deque[int] = deque()
-        self._found: dict[int, MailFinding] = {}
+        self._found: dict[int, F] = {}
         self._died: set[int] = set()
 
     def open_work(self) -> bool:
@@ -165,7 +195,7 @@ class _Run:
     def put_back(self, places: list[int]) -> None:
         self._waiting.extendleft(reversed(places))
 
-    def found(self, place: int, finding: MailFinding) -> None:
+    def found(self, place: int, finding: F) -> None:
         self._found[place] = finding
 
     def timed_out(self, place: int, version: str) -> None:
@@ -179,9 +209,9 @@ class _Run:
             self._alone.append(place)
 
     def _unreadable(self, place: int, version: str, note: str) -> None:
-        self._found[place] = MailFinding(BounceClass.NONE, MailKind.UNREADABLE, version, note=note)
+        self._found[place] = self._unfinished(version, note)
 
-    def findings(self) -> list[MailFinding]:
+    def findings(self) -> list[F]:
         return [self._found[place] for place in range(len(self.raws))]
 
 
@@ -216,7 +246,7 @@ class _Child:
             with suppress(OSError):  # dead already: `receive` sees the pipe's end
                 self.pipe.send(own)
 
-    def send(self, places: list[int], raws: list[bytes]) -> None:
+    def send(self, places: list[int], raws: Sequence[Any]) -> None:
         self._batch = places
         self._progress[:] = [0.0, time.monotonic()]
         with suppress(OSError):  # dead already: `receive` sees the pipe's end
@@ -226,7 +256,7 @@ class _Child:
         """When the mail that the child is at has had its time (monotonic clock, which all processes share)."""
         return (self._progress[1] or now) + limit if self.started else self._begun + START_SECONDS
 
-    def receive(self, run: _Run) -> bool:
+    def receive(self, run: _Run[Any, Any]) -> bool:
         """Takes what the child has sent; False if it is dead."""
         try:
             answer = self.pipe.recv()

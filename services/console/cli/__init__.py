@@ -5,15 +5,22 @@ from __future__ import annotations
 import typer
 
 from services.console.cli import (
+    action_commands,
     backup_commands,
     finding_out,
+    held_commands,
+    integration_commands,
     key_commands,
     lists_of_things,
     looking,
     mailbox_commands,
+    replay_command,
+    run_commands,
     secret_files,
+    server_commands,
     setting_up,
 )
+from shared.domain.access import Feature
 
 app = typer.Typer(no_args_is_help=True, help="Operator's commands.", pretty_exceptions_show_locals=False)
 app.command("migrate")(setting_up.migrate)
@@ -25,9 +32,9 @@ app.command("why")(finding_out.why)
 app.command("poll")(mailbox_commands.poll)
 
 
-def _group(name: str, summary: str) -> typer.Typer:
+def _group(name: str, summary: str, within: typer.Typer = app) -> typer.Typer:
     group = typer.Typer(no_args_is_help=True, help=summary)
-    app.add_typer(group, name=name)
+    within.add_typer(group, name=name)
     return group
 
 
@@ -46,9 +53,43 @@ _keys.command("rotate")(key_commands.rotate)
 _keys.command("verify")(key_commands.verify)
 _keys.command("grants")(key_commands.grants)
 
+_integrations = _group(
+    "integration", "Programs outside that send through the queue, each with a RabbitMQ user of its own."
+)
+_integrations.command("create")(integration_commands.create)
+_integrations.command("list")(integration_commands.list_all)
+_integrations.command("show")(integration_commands.show)
+_integrations.command("rotate")(integration_commands.rotate)
+_integrations.command("disable")(integration_commands.disable)
+_integrations.command("enable")(integration_commands.enable)
+_integrations.command("remove")(integration_commands.remove)
+_integrations.command("restore")(integration_commands.restore)
+
 _bounces = _group("bounces", "The bounce log.")
 _bounces.command("unmatched")(finding_out.unmatched)
 _bounces.command("reclassify")(finding_out.reclassify_mails)
+_bounces.command("replay")(replay_command.replay)
+_bounces.command("runs")(run_commands.runs)
+_bounces.command("undo")(run_commands.undo)
+
+_actions = _group("actions", "What monitors did to subscribers.")
+_actions.command("log")(action_commands.log)
+_actions.command("undo")(action_commands.undo)
+
+_monitors = _group("monitors", "Monitors: conditions on replies, what they did, and trying them.")
+server_commands.mount(_monitors, Feature.MONITORS)
+_monitors.command("show")(server_commands.show)
+_monitors.command("log")(server_commands.log)
+_monitors.command("pause")(server_commands.pause)
+
+server_commands.mount(_group("servers", "Bounce servers."), Feature.BOUNCE_SERVERS)
+
+_held = _group("held", "Hard bounces that the blast guard held.", _bounces)
+_held.command("list")(held_commands.held_list)
+_held.command("show")(held_commands.held_show)
+_held.command("release")(held_commands.release)
+_held.command("discard")(held_commands.discard)
+_held.command("take-back")(held_commands.take_back)
 
 _blacklist = _group("blacklist", "Addresses that get no mail.")
 _blacklist.command("list")(lists_of_things.blacklist_list)

@@ -21,7 +21,12 @@ Limit = Annotated[int, typer.Option("--limit", min=1, max=100_000, help="At most
 
 
 def why(
-    name: Annotated[str, typer.Argument(metavar="ADDRESS|MESSAGE-ID", help="An address, a Message-ID or a reference.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="ADDRESS|MESSAGE-ID|UID", help="An address, a Message-ID, a reference, or a send's uid or key."
+        ),
+    ],
     customer: Annotated[str | None, typer.Option("--customer", help="Tell it as this customer may see it.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -31,7 +36,7 @@ def why(
         story = stories.of_mail(connection, bare)
         by_address = stories.of_address(connection, normalize_address(bare))
     # A Message-ID looks like an address: the mail is told if there is one by that name.
-    found = story if story.sent or story.reports or story.bounces else by_address
+    found = story if story.sent or story.sends or story.reports or story.bounces else by_address
     lines, answers = tell(found, customer), answer(found, bare, customer)
     if as_json:
         screen.as_json(

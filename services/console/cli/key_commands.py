@@ -216,7 +216,12 @@ def _show(ring: Ring, verb: str) -> None:
     old = {key for by_key in ring.counts.values() for key in by_key} - {ring.current, *ring.missing}
     for key_id in sorted(old):
         kinds = [kind for kind, by_key in ring.counts.items() if key_id in by_key]
-        only_raw = kinds == ["raw mail"]
+        only_raw = set(kinds) <= {
+            "raw mail",
+            "bodies of sends",
+            "stored attachments",
+            "texts of sent mail",
+        }  # what end with their time
         how = (
             "it ends with their time, or now with keys rotate --raw-mail" if only_raw else "run apiconnect keys rotate"
         )

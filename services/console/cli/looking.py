@@ -13,6 +13,7 @@ from services.console.core.durations import counted, relative, span
 from services.console.core.reasons import PIPELINE, alive
 from services.console.handler.places import PlaceSeen, look
 from services.console.handler.status import Status, read_status
+from shared.domain.monitor_words import EFFECTS
 from shared.settings import PlaceSettings
 from shared.storage.overview import MailboxLine
 
@@ -46,6 +47,8 @@ def as_document(found: Status) -> dict[str, object]:
         "broker": found.broker,
         "dead_letters": found.dead_letters,
         "totals": found.totals,
+        "monitors": found.monitors,
+        "invalid_conditions": found.invalid_conditions,
     }
 
 
@@ -72,6 +75,7 @@ def show(found: Status) -> None:
         [_mailbox(box, found) for box in found.mailboxes],
         right=("listed", "fetched", "classified", "to tidy"),
     )  # fmt: skip
+    _monitors(found)
     _queues(found)
     _totals(found)
 
@@ -106,6 +110,22 @@ def _places(seen: Sequence[PlaceSeen]) -> None:
         screen.heading("Places")
         rows = [(one.name, "up" if one.up else "not running", one.url if one.up else "", one.note) for one in seen]
         screen.table(("page", "state", "where", ""), rows)
+
+
+def _monitors(found: Status) -> None:
+    monitors = found.monitors
+    if not (monitors.active or monitors.inactive or monitors.waiting):
+        return
+    screen.heading("Monitors")
+    counts = [
+        (monitors.active, "active"), (monitors.inactive, "inactive"), (monitors.waiting, "waiting for a check"),
+        (monitors.dry_run, "in dry run"), (len({one.monitor_uid for one in found.invalid_conditions}), "with an invalid condition"),
+    ]  # fmt: skip
+    screen.say(", ".join(f"{count} {what}" for count, what in counts if count))
+    effects = ", ".join(
+        f"{count} {EFFECTS.get(effect, effect)}" for effect, count in sorted(monitors.effects_today.items())
+    )
+    screen.say(f"last 24 hours: {effects or 'nothing'}; apiconnect actions log tells of each")
 
 
 def _queues(found: Status) -> None:

@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager, suppress
 import typer
 
 from services.console.cli.screen import complain
+from shared.domain.access import NotThere
 from shared.domain.errors import ApiConnectError
 from shared.domain.mailboxes import Provider
 from shared.messaging.broker import Broker
@@ -18,7 +19,7 @@ from shared.providers.catalogue import catalogue_for
 from shared.providers.provider import ProviderRecord
 from shared.settings import BrokerSettings, DatabaseSettings, ProviderSettings, SealingSettings
 from shared.storage import migrator
-from shared.storage.database import Database
+from shared.storage.database import Connection, Database
 from shared.storage.sealing import Sealer
 
 FAULT_FOUND = 1
@@ -50,6 +51,18 @@ def opened_database(*, migrated: bool = True, connections: int = 2) -> Iterator[
                 complain(f"The database lacks {', '.join(missing)}: run apiconnect migrate first.")
                 raise typer.Exit(FAULT_FOUND)
         yield database
+
+
+@contextmanager
+def asked_for() -> Iterator[Connection]:
+    """A transaction for one who asks in a role: what is not there, is said in one line, with exit code 2."""
+    with opened_database() as database:
+        try:
+            with database.transaction() as connection:
+                yield connection
+        except NotThere as error:
+            complain(str(error))
+            raise typer.Exit(REFUSED) from None
 
 
 @contextmanager

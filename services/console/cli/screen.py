@@ -15,6 +15,10 @@ from rich.markup import escape
 from rich.table import Table
 
 Json = Annotated[bool, typer.Option("--json", help="For scripts: one JSON document.")]
+As = Annotated[
+    str | None,
+    typer.Option("--as", metavar="CUSTOMER", help="Act as this customer, by its uid. Default: the operator."),
+]
 MARKS = {"fault": "[bold red]✗[/]", "warning": "[yellow]![/]", "note": "[cyan]·[/]", "ok": "[green]✓[/]"}
 
 

@@ -8,17 +8,13 @@ from typing import Annotated
 import typer
 
 from services.console.cli import screen
-from services.console.cli.mailbox_commands import show_check
-from services.console.cli.opening import FAULT_FOUND, REFUSED, opened_database, providers, sealer
+from services.console.cli.opening import FAULT_FOUND, REFUSED, opened_database, sealer
+from services.console.cli.saved_checks import try_mailboxes
 from services.console.cli.screen import Json
-from services.console.core.durations import counted
 from services.console.core.faults import DocumentRefused
 from services.console.core.planning import Change
 from services.console.handler.apply import ApplyResult, apply_document
-from services.console.handler.check_on_save import Saved, check_saved, mailboxes_of
-from shared.settings import instance_name
 from shared.storage import migrator, overview
-from shared.storage.database import Database
 
 _SIGNS = {"create": "+", "update": "~", "remove": "-", "unchanged": " "}
 
@@ -61,7 +57,7 @@ def apply(
             raise typer.Exit(REFUSED) from None
         if not as_json:
             _show(result, show_all=show_all)
-        saved = _checks(database, result, quiet=as_json) if check and not dry_run else []
+        saved = try_mailboxes(database, result.touched, quiet=as_json) if check and not dry_run else []
     if as_json:
         shown = [change for change in result.changes if show_all or change.verb != "unchanged"]
         screen.as_json(
@@ -75,37 +71,6 @@ def apply(
         )
     if any(one.faulty for one in saved):
         raise typer.Exit(FAULT_FOUND)
-
-
-def _checks(database: Database, result: ApplyResult, *, quiet: bool) -> list[Saved]:
-    links = mailboxes_of(database, result.touched)
-    if not links:
-        return []
-    if not quiet:
-        screen.say(f"Trying {counted(len(links), 'mailbox', 'mailboxes')} …", mark="note")
-    saved = []
-    for one in check_saved(database, sealer(), providers(), links, result.touched.created, holder=instance_name()):
-        saved.append(one)
-        if not quiet:
-            _show_saved(one, f"{len(saved)}/{len(links)}")
-    return saved
-
-
-def _show_saved(one: Saved, position: str) -> None:
-    if one.checked is None:
-        screen.say(f"{position} {one.email} could not be tried: {one.fault}", mark="fault")
-        return
-    if one.checked.connection == "connected":
-        note = f" {one.checked.note}" if one.checked.note else ""
-        screen.say(f"{position} {one.email} ({one.provider}) is connected.{note}", mark="ok")
-    else:
-        show_check(one.checked)
-    if one.deactivated:
-        names = ", ".join(one.deactivated)
-        fix = f"once it is repaired, apiconnect mailbox check {one.email} activates it"
-        screen.say(f"Inactive because of this: {names}; {fix}.", mark="warning", indent=2)
-    if one.checked.connection == "unknown":
-        screen.say("The bounce server is active all the same; its polls try again.", mark="note", indent=2)
 
 
 def _refuse(error: DocumentRefused, *, as_json: bool) -> None:

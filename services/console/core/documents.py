@@ -18,12 +18,14 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PositiveInt,
     StrictBool,
     StrictInt,
     StringConstraints,
 )
 
 from shared.domain.mailboxes import normalize_address
+from shared.mail.tracking_links import UrlPattern
 
 _ADDRESS = re.compile(r"[^\s@<>,;:\"]+@[^\s@<>,;:\"]+\.[^\s@<>,;:\"]+\Z|[^\s@<>,;:\"]+@localhost\Z")
 
@@ -57,6 +59,11 @@ def _url(text: str) -> str:
     if not re.match(r"https?://[^\s/]+(/\S*)?\Z", text):
         raise ValueError("is not a base URL; write https://host, without a query")
     return text.rstrip("/")
+
+
+def _tracking_url(text: str) -> str:
+    UrlPattern.parse(text)
+    return text.strip()
 
 
 def _bare_message_id(text: str) -> str:
@@ -129,7 +136,12 @@ class SettingsPart(Part):
     max_monitors: Annotated[StrictInt, BeforeValidator(_limit)] = 0
     soft_bounces_to_blacklist: StrictInt = Field(default=0, ge=0)
     bounce_blacklist_scope: Literal["customer", "global"] = "customer"
+    monitor_blacklist_scope: Literal["customer", "global"] = "global"
     match_within_days: StrictInt = Field(default=90, ge=1)
+    hold_after_hard_bounces: StrictInt = Field(default=50, ge=0)
+    hold_within_minutes: StrictInt = Field(default=10, ge=1, le=1440)
+    hold_times_weekly_rate: StrictInt = Field(default=5, ge=1)
+    hold_ends_when_quiet_hours: StrictInt = Field(default=0, ge=0)
 
 
 class GroupPart(Part):
@@ -142,11 +154,12 @@ class GroupPart(Part):
 
 
 class CustomerPart(Part):
-    """A customer. `name` left out: its uid."""
+    """A customer. `name` left out: its uid. `tracking_url`: the shape of its tracking links, with {subscriber} in it."""
 
     uid: Name
     name: Name | None = None
     group: Name | None = None
+    tracking_url: Annotated[str, AfterValidator(_tracking_url)] | None = None
 
 
 class EndpointsPart(Part):
@@ -154,6 +167,15 @@ class EndpointsPart(Part):
 
     authority: Url | None = None
     api: Url | None = None
+
+
+class SendLimitsPart(Part):
+    """What the mailboxes of one key may send where it differs from the provider's figures; null: no such limit."""
+
+    per_minute: PositiveInt | None = None
+    messages_per_day: PositiveInt | None = None
+    recipients_per_day: PositiveInt | None = None
+    recipients_per_mail: PositiveInt | None = None
 
 
 class KeyPart(Part):
@@ -169,6 +191,7 @@ class KeyPart(Part):
     secret_expires_on: date | None = None
     service_account_email: Address | None = None
     private_key: SecretReference | None = None
+    send_limits: SendLimitsPart | None = None
     endpoints: EndpointsPart | None = None
 
 
@@ -201,6 +224,7 @@ class CampaignPart(Part):
     customer: Name
     name: Name | None = None
     list_uid: Name | None = Field(default=None, alias="list")
+    campaign_group: Name | None = None
 
 
 class SentMailPart(Part):

@@ -15,12 +15,15 @@ from services.console.core.faults import Fault, Path, suggest
 from services.console.core.reading import Document
 from shared.domain.installation import (
     BounceServerRecord,
+    CampaignGroupRecord,
     CampaignRecord,
     CustomerRecord,
+    DeliveryServerRecord,
     GroupRecord,
     Installation,
     KeyRecord,
     ListRecord,
+    MonitorRecord,
     SentMailRecord,
     SubscriberRecord,
 )
@@ -54,9 +57,12 @@ class Wanted:
     secrets: dict[str, str] = field(default_factory=dict)
     lists: dict[str, ListRecord] = field(default_factory=dict)
     subscribers: dict[str, tuple[SubscriberRecord, ...]] = field(default_factory=dict)
+    campaign_groups: dict[str, CampaignGroupRecord] = field(default_factory=dict)
     campaigns: dict[str, CampaignRecord] = field(default_factory=dict)
     sent_mail: list[SentMailRecord] = field(default_factory=list)
     bounce_servers: dict[str, BounceServerRecord] = field(default_factory=dict)
+    delivery_servers: dict[str, DeliveryServerRecord] = field(default_factory=dict)
+    monitors: dict[str, MonitorRecord] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
 
 
@@ -158,7 +164,7 @@ def merge_customers(scene: Scene) -> None:
             continue
         scene.must_exist((*entry.path, "group"), "groups", part.group, "group")
         base = scene.current.customers.get(part.uid) or CustomerRecord(part.uid, part.name or part.uid)
-        changes = said(part, "group")
+        changes = said(part, "group", "tracking_url")
         if part.name:
             changes["name"] = part.name
         scene.wanted.customers[part.uid] = replace(base, **changes)

@@ -80,6 +80,8 @@ def _with_fields(base: KeyRecord, part: KeyPart) -> KeyRecord:
     changes: dict[str, Any] = {
         name: value for name, value in said(part, *names).items() if value is not None or name == "secret_expires_on"
     }
+    if part.send_limits is not None:
+        changes["send_limits"] = part.send_limits.model_dump(exclude_unset=True)
     if part.endpoints and part.endpoints.authority:
         changes["authority_url"] = part.endpoints.authority
     if part.endpoints and part.endpoints.api:

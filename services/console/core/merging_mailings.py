@@ -9,7 +9,7 @@ from typing import Any
 from services.console.core.documents import SentMailPart, SubscriberPart
 from services.console.core.faults import Path
 from services.console.core.merging import Scene, said
-from shared.domain.installation import CampaignRecord, ListRecord, SentMailRecord, SubscriberRecord
+from shared.domain.installation import CampaignGroupRecord, CampaignRecord, ListRecord, SentMailRecord, SubscriberRecord
 
 
 def merge_lists(scene: Scene) -> None:
@@ -41,8 +41,22 @@ def _once_each(scene: Scene, path: Path, uid: str, rows: Iterable[SubscriberPart
     return tuple(found.values())
 
 
+def merge_campaign_groups(scene: Scene) -> None:
+    """Campaign groups, each of one customer."""
+    for entry in scene.document.campaign_groups:
+        part = entry.part
+        if not scene.only_once((*entry.path, "uid"), "campaign_groups", part.uid):
+            continue
+        scene.must_exist((*entry.path, "customer"), "customers", part.customer, "customer")
+        present = scene.current.campaign_groups.get(part.uid)
+        if present is not None:
+            scene.same_customer((*entry.path, "customer"), present.customer, part.customer, "campaign group")
+        base = present or CampaignGroupRecord(part.uid, part.customer, part.name or part.uid)
+        scene.wanted.campaign_groups[part.uid] = replace(base, name=part.name or base.name)
+
+
 def merge_campaigns(scene: Scene) -> None:
-    """Campaigns, each of the customer whose list it goes to."""
+    """Campaigns, each of the customer whose list it goes to and in whose group it is."""
     for entry in scene.document.campaigns:
         part = entry.part
         if not scene.only_once((*entry.path, "uid"), "campaigns", part.uid):
@@ -50,11 +64,14 @@ def merge_campaigns(scene: Scene) -> None:
         scene.must_exist((*entry.path, "customer"), "customers", part.customer, "customer")
         if scene.must_exist((*entry.path, "list"), "lists", part.list_uid, "list"):
             _owned(scene, (*entry.path, "list"), "lists", part.list_uid, part.customer)
+        group_at = (*entry.path, "campaign_group")
+        if scene.must_exist(group_at, "campaign_groups", part.campaign_group, "campaign group"):
+            _owned(scene, group_at, "campaign_groups", part.campaign_group, part.customer)
         present = scene.current.campaigns.get(part.uid)
         if present is not None:
             scene.same_customer((*entry.path, "customer"), present.customer, part.customer, "campaign")
         base = present or CampaignRecord(part.uid, part.customer, part.name or part.uid)
-        changes: dict[str, Any] = {"name": part.name or base.name}
+        changes: dict[str, Any] = {"name": part.name or base.name, **said(part, "campaign_group")}
         if "list_uid" in said(part, "list_uid"):
             changes["list"] = part.list_uid
         scene.wanted.campaigns[part.uid] = replace(base, **changes)

@@ -9,6 +9,8 @@ from typing import Any, Literal
 from services.console.core.faults import Fault
 from services.console.core.merging import Wanted, after_switches, switched
 from shared.domain.installation import Installation, Tally
+from shared.domain.monitor_words import condition_text
+from shared.domain.monitors import Condition
 
 Verb = Literal["create", "update", "unchanged", "remove", "keep"]
 
@@ -18,8 +20,11 @@ SECTIONS: Mapping[str, str] = {
     "customers": "customer",
     "keys": "key",
     "lists": "list",
+    "campaign_groups": "campaign group",
     "campaigns": "campaign",
     "bounce_servers": "bounce server",
+    "delivery_servers": "delivery server",
+    "monitors": "monitor",
 }
 _HIDDEN = frozenset({"uid", "credential", "private_key_id", "next_credential", "previous_credential"})
 
@@ -96,11 +101,13 @@ def refused_removals(current: Installation, wanted: Wanted, removed: Mapping[str
         }
         for section in SECTIONS
     }
+    servers = ("bounce_servers", "delivery_servers", "monitors")
     needs = (
         ("groups", "group", ("customers",)),
-        ("customers", "customer", ("keys", "lists", "campaigns", "bounce_servers")),
-        ("keys", "key", ("bounce_servers",)),
+        ("customers", "customer", ("keys", "lists", "campaign_groups", "campaigns", *servers)),
+        ("keys", "key", servers),
         ("lists", "list", ("campaigns",)),
+        ("campaign_groups", "campaign_group", ("campaigns",)),
     )
     faults = []
     for section, column, users in needs:
@@ -141,7 +148,7 @@ def label(record: Any) -> str:
     kind = type(record).__name__
     if kind == "GroupRecord":
         return str(record.name)
-    if kind in ("KeyRecord", "BounceServerRecord"):
+    if kind in ("KeyRecord", "BounceServerRecord", "DeliveryServerRecord", "MonitorRecord"):
         return f"{record.name} ({record.customer or 'system'})"
     return str(record.uid)
 
@@ -149,6 +156,13 @@ def label(record: Any) -> str:
 def _creation(record: Any) -> tuple[str, ...]:
     if type(record).__name__ == "BounceServerRecord":
         return (f"{record.email} at {record.provider}", record.disposal, *(("dry run",) if record.dry_run else ()))
+    if type(record).__name__ == "DeliveryServerRecord":
+        quotas = [(record.hourly_quota, "an hour"), (record.daily_quota, "a day"), (record.monthly_quota, "in 30 days")]
+        limits = [f"{limit} {span}" for limit, span in quotas if limit]
+        return (f"{record.email} at {record.provider}", ", ".join(limits) or "no quota")
+    if type(record).__name__ == "MonitorRecord":
+        lines = [_shown(condition) for condition in record.conditions]
+        return (f"{record.email} at {record.provider}", *lines, *(("dry run",) if record.dry_run else ()))
     if type(record).__name__ == "KeyRecord":
         return (record.provider,)
     return ()
@@ -161,6 +175,12 @@ def _shown(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, frozenset):
         return ", ".join(sorted(value)) or "none"
+    if isinstance(value, Condition):
+        return condition_text(value)
+    if isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], int):  # a step of a warm-up plan
+        return f"day {value[0]}: {value[1]}"
+    if isinstance(value, tuple):
+        return "; ".join(_shown(item) for item in value) or "none"
     return str(value)
 
 

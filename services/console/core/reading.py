@@ -20,6 +20,8 @@ from services.console.core.documents import (
     SettingsPart,
 )
 from services.console.core.faults import Fault, Path, faults_of, suggest
+from services.console.core.monitor_documents import MonitorPart
+from services.console.core.sending_documents import CampaignGroupPart, DeliveryServerPart
 
 P = TypeVar("P", bound=Part)
 
@@ -46,10 +48,13 @@ class Document:
     customers: tuple[Entry[CustomerPart], ...] = ()
     keys: tuple[Entry[KeyPart], ...] = ()
     lists: tuple[Entry[ListPart], ...] = ()
+    campaign_groups: tuple[Entry[CampaignGroupPart], ...] = ()
     campaigns: tuple[Entry[CampaignPart], ...] = ()
     sent_mail: tuple[Entry[SentMailPart], ...] = ()
     sent_mail_csv: str | None = None
     bounce_servers: tuple[Entry[BounceServerPart], ...] = ()
+    delivery_servers: tuple[Entry[DeliveryServerPart], ...] = ()
+    monitors: tuple[Entry[MonitorPart], ...] = ()
     faults: tuple[Fault, ...] = ()
     excused: frozenset[str] = frozenset()
 
@@ -59,9 +64,12 @@ _PARTS: Mapping[str, type[Part]] = {
     "customers": CustomerPart,
     "keys": KeyPart,
     "lists": ListPart,
+    "campaign_groups": CampaignGroupPart,
     "campaigns": CampaignPart,
     "sent_mail": SentMailPart,
     "bounce_servers": BounceServerPart,
+    "delivery_servers": DeliveryServerPart,
+    "monitors": MonitorPart,
 }
 _SECTIONS = ("settings", "sent_mail_csv", *_PARTS)
 

@@ -15,13 +15,14 @@ Level = Literal["fault", "warning", "note"]
 # A beat comes every few seconds; after this long without one a process is gone, not slow.
 ABSENT_AFTER = timedelta(minutes=2)
 OLD_OUTBOX = timedelta(minutes=5)
-PIPELINE = ("scheduler", "token_refresher", "fetcher", "classifier", "actions")
+PIPELINE = ("scheduler", "token_refresher", "fetcher", "classifier", "actions", "sender")
 _MISSING = {
     "scheduler": "no mailbox is polled and no token refreshed; what is in the mailboxes stays there",
     "token_refresher": "tokens are refreshed by the polls themselves, so polls are slower",
     "fetcher": "no mail is taken out of mailboxes and none is tidied away",
     "classifier": "fetched mails wait, nothing is lost",
     "actions": "classified mails wait, nobody is blacklisted or unsubscribed",
+    "sender": "send requests wait in their queues and accepted sends in PostgreSQL; nothing is lost",
 }
 
 
@@ -51,6 +52,7 @@ class MailboxFacts:
     throttled_until: datetime | None
     waiting_disposals: int = 0
     waiting_servers: Sequence[str] = ()
+    delivery_servers: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,33 @@ class KeyFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class ServerFacts:
+    """What decides whether a delivery server sends. reason: why it sends nothing now, '' if it may; until: None for a hold.
+
+    waiting: due sends, counted up to a thousand. held: unknown sends that wait for a person.
+    """
+
+    name: str
+    email: str
+    reason: str
+    detail: str
+    until: datetime | None
+    waiting: int
+    held: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionFacts:
+    """A monitor's condition that can do nothing, and why."""
+
+    monitor: str
+    monitor_uid: str
+    owner: str | None
+    position: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """Everything that the reasons are found from. beats: service -> age of its youngest beat. depths: None if not asked."""
 
@@ -78,6 +107,10 @@ class Facts:
     dead_letters: int
     outbox_age: timedelta
     broker_down: bool = False
+    held_bounces: int = 0
+    open_holds: int = 0
+    servers: Sequence[ServerFacts] = ()
+    invalid_conditions: Sequence[ConditionFacts] = ()
 
 
 def reasons(facts: Facts) -> list[Reason]:
@@ -88,7 +121,10 @@ def reasons(facts: Facts) -> list[Reason]:
         *_nothing_to_do(facts),
         *_keys(facts),
         *_mailboxes(facts),
+        *_delivery_servers(facts),
+        *_conditions(facts),
         *_messages(facts),
+        *_held(facts),
     ]
 
 
@@ -136,15 +172,11 @@ def _nothing_to_do(facts: Facts) -> list[Reason]:
     boxes = facts.mailboxes
     if not boxes:
         return [
-            Reason(
-                "note", "no_mailbox", "Nothing to do: there is no bounce server yet.", "Add one with apiconnect apply."
-            )
+            Reason("note", "no_mailbox", "Nothing to do: there is no server yet.", "Add one with apiconnect apply.")
         ]
-    if not any(box.active_servers or box.waiting_servers for box in boxes):
+    if not any(box.active_servers or box.waiting_servers or box.delivery_servers for box in boxes):
         return [
-            Reason(
-                "fault", "no_active_server", "Nothing to do: no bounce server is active.", "Set one to status: active."
-            )
+            Reason("fault", "no_active_server", "Nothing to do: no server is active.", "Set one to status: active.")
         ]
     if any(box.active_servers for box in boxes) and all(box.paused for box in boxes if box.active_servers):
         fix = "Go on with apiconnect mailbox resume EMAIL."
@@ -211,6 +243,58 @@ def _mailboxes(facts: Facts) -> list[Reason]:
     return found
 
 
+# Why a delivery server holds its sends, and the fix.
+_HELD = {
+    "server_inactive": ("it is inactive", "Set it to status: active; a failed check says what to mend first."),
+    "server_locked": ("it is locked", "Unlock it."),
+    "not_connected": ("its mailbox is not connected", "Look at it: apiconnect mailbox check {email}."),
+    "provider_disabled": ("its provider is switched off", "Apply a document that enables the provider."),
+    "extension_disabled": (
+        "the extension is not enabled",
+        "Apply a document with settings: {{extension_enabled: true}}.",
+    ),
+    "type_not_allowed": ("its type is not allowed for the customer's group", "Allow the type for the group."),
+    "key_refused": ("its key is refused", "Look at it: apiconnect keys list."),
+    "permission_missing": ("its key may not send", "Give the key the permission to send; it is tried again hourly."),
+}
+
+
+def _delivery_servers(facts: Facts) -> list[Reason]:
+    """A server that holds its sends, or waits; and sends that only a person can decide about."""
+    found = []
+    for server in facts.servers:
+        who = f"{server.name} ({server.email})"
+        many = f"{server.waiting}{' or more' if server.waiting >= 1000 else ''}"
+        if server.reason in _HELD:
+            why, fix = _HELD[server.reason]
+            level: Level = "fault" if server.waiting else "note"
+            text = f"Delivery server {who} sends nothing: {why}. {many} sends wait, none is lost."
+            found.append(Reason(level, f"sends_held_{server.reason}", text, fix.format(email=server.email)))
+        elif server.reason and server.until is not None and server.waiting:
+            said = f" {server.detail}" if server.detail else ""
+            text = f"{many} sends of {who} wait for {span(server.until - facts.now)} ({server.reason}).{said}"
+            found.append(Reason("note", f"sends_wait_{server.reason}", text))
+        if server.held:
+            text = f"{server.held} sends of {who} may have left or not, and its key may not look into Sent Items."
+            fix = "Look there, then: apiconnect sends resolve UID --sent, --resend or --fail."
+            found.append(Reason("fault", "sends_unknown", text, fix))
+    return found
+
+
+def _conditions(facts: Facts) -> list[Reason]:
+    """Conditions whose target was deleted: never silently another action (A159)."""
+    return [
+        Reason(
+            "warning",
+            "condition_invalid",
+            f"Condition {one.position} of monitor {one.monitor} ({one.owner or 'operator'}) is invalid: {one.why}. "
+            "It takes its turn and does nothing.",
+            f"Name another target or take it out; look at it: apiconnect monitors show {one.monitor_uid}.",
+        )
+        for one in facts.invalid_conditions
+    ]
+
+
 def _messages(facts: Facts) -> list[Reason]:
     found = []
     if facts.dead_letters:
@@ -220,6 +304,18 @@ def _messages(facts: Facts) -> list[Reason]:
         text = f"Messages have waited in the outbox for {span(facts.outbox_age)}: the broker does not take them."
         found.append(Reason("fault", "outbox_old", text, "Look at RabbitMQ, and whether the scheduler runs."))
     return found
+
+
+def _held(facts: Facts) -> list[Reason]:
+    if not facts.held_bounces and not facts.open_holds:
+        return []
+    many = facts.held_bounces != 1
+    text = (
+        f"{facts.held_bounces} hard bounce{'s are' if many else ' is'} held by the blast guard: their addresses are not "
+        "blacklisted until a person decides."
+    )
+    fix = "Look at them: apiconnect bounces held list; then bounces held release or discard."
+    return [Reason("warning", "bounces_held", text, fix)]
 
 
 def _cause(failure: Mapping[str, Any]) -> str:

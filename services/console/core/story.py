@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from services.console.core.monitor_story import acted_text, monitored, undone_text
+from services.console.core.story_runs import effect_lines, held_line
+
 TIED_BY: Mapping[str, str] = {
     "reference_header": "our reference header in the returned mail",
     "returned_message_id": "the Message-ID of the returned mail",
@@ -28,6 +31,7 @@ EFFECTS: Mapping[str, str] = {
     "unsubscribed": "the subscriber was unsubscribed",
     "logged": "it was logged for review, nobody was blacklisted or unsubscribed",
     "dry_run": "nothing: the bounce server is in dry run",
+    "held": "held by the blast guard: nothing until a person releases or discards it",
     "unmatched": "nothing: a report that can't be tied to a mail that was sent acts on nobody",
 }
 CAUSES: Mapping[str, str] = {
@@ -35,6 +39,11 @@ CAUSES: Mapping[str, str] = {
     "soft_bounces": "a run of soft bounces",
     "complaint": "a complaint",
     "operator": "an operator",
+    "replay": "a replay of the classification",
+    "discard": "a discard of held bounces",
+    "take_back": "taking back what came before a hold",
+    "undo": "an undo",
+    "monitor": "a monitor",
 }
 DISPOSALS: Mapping[str, str] = {
     "leave": "left in the mailbox as it is",
@@ -45,9 +54,13 @@ DISPOSALS: Mapping[str, str] = {
 }
 
 
+WAITS = ("accepted", "deferred", "claimed", "sending", "unknown")
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One fact. `kind` is stable for scripts: sent, received, listed, fetched, classified, served, logged, effect, disposed, changed, blacklisted."""
+    """One fact. `kind` is stable for scripts: sent, received, listed, fetched, classified, served, logged, effect, disposed,
+    changed, blacklisted, held, run, monitored, undone, and send_ with each state of a send."""
 
     at: datetime
     kind: str
@@ -69,22 +82,40 @@ class StoryFacts(Protocol):
     def changes(self) -> Sequence[Any]: ...
     @property
     def blacklist(self) -> Sequence[Any]: ...
+    @property
+    def sends(self) -> Sequence[Any]: ...
+    @property
+    def holds(self) -> Sequence[Any]: ...
+    @property
+    def effects(self) -> Sequence[Any]: ...
+    @property
+    def monitors(self) -> Sequence[Any]: ...
 
 
 def tell(story: StoryFacts, viewer: str | None = None) -> list[Line]:
     """All facts in the order of time. viewer: a customer's uid, to tell only what that customer may know (A126)."""
     lines = [_sent(fact) for fact in story.sent if _may_see(fact.customer, viewer)]
-    seen_mails = {fact.mail_id for fact in story.bounces if _may_see(fact.customer, viewer)}
+    for fact in story.sends:
+        if _may_see(fact.send.customer, viewer):
+            lines += _send(fact)
+    acted = monitored(story.monitors, viewer)
+    seen_mails = {fact.mail_id for fact in (*story.bounces, *acted) if _may_see(fact.customer, viewer)}
     for report in story.reports:
         if viewer is None or report.mail_id in seen_mails:
             lines += _report(report)
     for bounce in story.bounces:
         if _may_see(bounce.customer, viewer):
             lines += _bounce(bounce)
+    for fact in acted:
+        lines += [Line(fact.logged_at, "monitored", acted_text(fact))]
+        lines += [Line(fact.undone_at, "undone", undone_text(fact))] if fact.undone_at else []
     lines += [_change(fact) for fact in story.changes if _may_see(fact.customer, viewer)]
     lines += [
         _entry(fact, viewer) for fact in story.blacklist if fact.customer is None or _may_see(fact.customer, viewer)
     ]
+    told = [held_line(fact, viewer) for fact in story.holds if _may_see(fact.customer, viewer)]
+    told += [one for fact in story.effects if _may_see(fact.customer, viewer) for one in effect_lines(fact)]
+    lines += [Line(*one) for one in told]
     # Python's sort is stable: facts of one instant stay in the order of the pipeline.
     # "Served" closes its transaction, whose facts all have its instant.
     return sorted(lines, key=lambda line: (line.at, line.kind == "served"))
@@ -103,6 +134,7 @@ def answer(story: StoryFacts, name: str, viewer: str | None = None) -> list[str]
         elif _may_see(entry.customer, viewer) or entry.customer is None:
             whose = f"the blacklist of {entry.customer}" if entry.customer else "the global blacklist"
             found.append(f"{entry.address} is on {whose}, because of {CAUSES.get(entry.source, entry.source)}.")
+    found += [_waits(fact) for fact in story.sends if fact.send.state in WAITS and _may_see(fact.send.customer, viewer)]
     untied = [bounce for bounce in story.bounces if bounce.matched_by is None and _may_see(bounce.customer, viewer)]
     if untied:
         reasons = dict.fromkeys(_why_unmatched(bounce) for bounce in untied)
@@ -110,8 +142,10 @@ def answer(story: StoryFacts, name: str, viewer: str | None = None) -> list[str]
         found.append(f"{len(untied)} {word} unmatched: {'; '.join(reasons)}.")
     sent = [fact for fact in story.sent if _may_see(fact.customer, viewer)]
     bounces = [fact for fact in story.bounces if _may_see(fact.customer, viewer)]
+    asked = [fact for fact in story.sends if _may_see(fact.send.customer, viewer)]
     reports = story.reports if viewer is None else ()
-    if not found and not sent and not reports and not bounces:
+    acted = monitored(story.monitors, viewer)
+    if not found and not sent and not asked and not reports and not bounces and not acted:
         found.append(f"Nothing is known of {name}: never sent to, never reported, not subscribed, not blacklisted.")
     elif not bounces and not any(report.bounce_class not in (None, "none") for report in reports):
         found.append("No bounce and no complaint was reported.")
@@ -130,6 +164,28 @@ def _sent(fact: Any) -> Line:
         f"sent: {what} of {fact.customer}{others}, Message-ID <{fact.message_id}>{changed}, reference {fact.reference}"
     )
     return Line(fact.sent_at, "sent", text)
+
+
+def _send(fact: Any) -> Iterable[Line]:
+    """A send, step by step. Its own `sent` is told as the others' is: by the log of sent mail too."""
+    send = fact.send
+    name = f"send {send.uid} (key {send.idempotency_key})"
+    for step in fact.steps:
+        asked = (
+            f" asked by {send.integration or 'the operator'}, server {send.server}" if step.state == "accepted" else ""
+        )
+        yield Line(step.at, f"send_{step.state}", f"{name} of {send.customer}: {step.state}{asked}{_reason(step)}")
+
+
+def _waits(fact: Any) -> str:
+    send = fact.send
+    until = f", until {send.until:%Y-%m-%d %H:%M} UTC" if send.until and send.state == "deferred" else ""
+    return f"A mail of {send.customer} to {fact.addresses[0]} is {send.state}{_reason(send)}{until}."
+
+
+def _reason(fact: Any) -> str:
+    said = ": ".join(part for part in (fact.reason, fact.detail) if part)
+    return f" ({said})" if said else ""
 
 
 def _report(fact: Any) -> Iterable[Line]:

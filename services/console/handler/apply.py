@@ -21,11 +21,14 @@ from services.console.core.merging import (
     merge_groups,
     merge_settings,
 )
+from services.console.core.merging_delivery import merge_delivery_servers
 from services.console.core.merging_keys import merge_keys
-from services.console.core.merging_mailings import merge_campaigns, merge_lists, merge_sent_mail
+from services.console.core.merging_mailings import merge_campaign_groups, merge_campaigns, merge_lists, merge_sent_mail
+from services.console.core.merging_monitors import merge_monitors
 from services.console.core.merging_servers import merge_bounce_servers
 from services.console.core.planning import SECTIONS, Change, Plan
 from services.console.core.reading import Document, read_document
+from services.console.core.server_keys import check_servers
 from services.console.core.touched import Touched, touched
 from services.console.core.yaml_text import parse
 from services.console.handler import references
@@ -34,7 +37,7 @@ from shared.domain.installation import Installation, Tally
 from shared.settings import secret_from_environment
 from shared.storage import sealed_values
 from shared.storage.database import Connection, Database, StatementRefused
-from shared.storage.provisioning import customers, keys, mailings, state
+from shared.storage.provisioning import customers, delivery_servers, keys, mailings, state
 from shared.storage.sealing import Sealer
 
 
@@ -139,9 +142,13 @@ def _merge(scene: Scene) -> Wanted:
     merge_customers(scene)
     merge_keys(scene)
     merge_lists(scene)
+    merge_campaign_groups(scene)
     merge_campaigns(scene)
     merge_sent_mail(scene)
     merge_bounce_servers(scene)
+    merge_delivery_servers(scene)
+    merge_monitors(scene)
+    check_servers(scene)
     return scene.wanted
 
 
@@ -192,6 +199,9 @@ def _refused(connection: Connection, current: Installation, wanted: Wanted, plan
     for uid in gone.get("campaigns", ()):
         if count := mailings.mails_sent_for(connection, campaign_uid=uid):
             faults.append(_kept("campaigns", f"campaign {uid}", f"is named by {count} sent mails"))
+    for uid in gone.get("delivery_servers", ()):
+        if count := delivery_servers.sends_of(connection, uid):
+            faults.append(_kept("delivery_servers", f"delivery server {uid}", f"has {count} sends; set it inactive"))
     return faults
 
 
@@ -205,9 +215,15 @@ def _notes(current: Installation, wanted: Wanted, plan: Plan) -> list[str]:
     if not settings.get("extension_enabled", True):
         notes.append("The extension is switched off (extension_enabled): nothing is polled.")
     for provider in SERVER_TYPES:
-        waiting = [server.name for server in wanted.bounce_servers.values() if server.provider == provider]
+        waiting = [
+            *(server.name for server in wanted.bounce_servers.values() if server.provider == provider),
+            *(monitor.name for monitor in wanted.monitors.values() if monitor.provider == provider),
+        ]
         if waiting and not settings.get(f"{provider}_enabled", True):
             notes.append(f"{provider} is switched off: {', '.join(waiting)} will not be polled until it is enabled.")
+        sending = [server.name for server in wanted.delivery_servers.values() if server.provider == provider]
+        if sending and not settings.get(f"{provider}_enabled", True):
+            notes.append(f"{provider} is switched off: {', '.join(sending)} will hold sends until it is enabled.")
     for uid, tally in plan.tallies.items():
         if tally.kept:
             notes.append(

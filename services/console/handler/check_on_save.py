@@ -11,7 +11,7 @@ from services.console.handler.mailbox_check import Checked, check
 from shared.domain.errors import ApiConnectError
 from shared.domain.mailboxes import Provider
 from shared.providers.provider import ProviderRecord
-from shared.storage import mailbox_orders
+from shared.storage import mailbox_orders, server_checks
 from shared.storage.database import Database
 from shared.storage.mailbox_orders import Changed
 from shared.storage.sealing import Sealer
@@ -35,7 +35,8 @@ class Saved:
     @property
     def faulty(self) -> bool:
         """Whether a person has something to do."""
-        return bool(self.fault) or (self.checked is not None and self.checked.connection == "not connected")
+        checked = self.checked
+        return bool(self.fault) or (checked is not None and "not connected" in (checked.connection, checked.sending))
 
 
 def mailboxes_of(database: Database, touched: Touched) -> list[Changed]:
@@ -63,10 +64,10 @@ def check_saved(
             checked = check(database, sealer, catalogue, link, holder=holder)
         except ApiConnectError as error:
             return Saved(link.email, link.provider, None, fault=str(error))
-        if checked.connection != "not connected":
+        if "not connected" not in (checked.connection, checked.sending):
             return Saved(link.email, link.provider, checked)
         with database.transaction() as connection:
-            waiting = mailbox_orders.deactivate(connection, link.mailbox_id, sorted(created))
+            waiting = server_checks.deactivate(connection, link.mailbox_id, sorted(created))
         return Saved(link.email, link.provider, checked, tuple(waiting))
 
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="check") as pool:

@@ -10,23 +10,29 @@ from shared.domain.mailboxes import Capability, MailboxId, Provider, domain_of
 from shared.domain.mailboxes import Connection as MailboxConnection
 from shared.domain.tokens import AccessToken
 from shared.mailbox_access import MailboxAccess
-from shared.providers.probe import ProbeStep, StepState, probe
+from shared.providers.probe import ProbeStep, StepState, probe, probe_sending
 from shared.providers.provider import ProviderRecord
-from shared.storage import api_keys, mailbox_orders, mailboxes
+from shared.storage import api_keys, mailbox_orders, mailboxes, server_checks
+from shared.storage import tokens as stored_tokens
 from shared.storage.database import Connection, Database
 from shared.storage.mailbox_orders import Changed
 from shared.storage.sealing import Sealer
 
 # Without these a mailbox is no use at all; without the others it works read-only, by its ledger (A010).
 _NEEDED = frozenset({"token", "list", "read"})
-_CAPABILITIES = {"read": Capability.READ, "modify": Capability.MODIFY, "delete": Capability.DELETE}
+_CAPABILITIES = {
+    "read": Capability.READ,
+    "modify": Capability.MODIFY,
+    "delete": Capability.DELETE,
+    "send": Capability.SEND,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """The check of one mailbox link. connection: what was stored; `unknown` means that a passing fault left it as it was.
+    """The check of one mailbox link. connection: what was stored of reading; `unknown`: a passing fault left it as it was.
 
-    activated: servers that had waited for a check to pass.
+    sending: the same of sending, '' where no delivery server sends from it. activated: servers that had waited for this.
     """
 
     email: str
@@ -37,22 +43,25 @@ class Checked:
     steps: tuple[ProbeStep, ...]
     note: str
     activated: tuple[str, ...] = ()
+    sending: str = ""
 
     @property
     def faulty(self) -> bool:
         """Whether a step failed, or the mailbox could not be reached."""
-        return self.connection != "connected" or any(step.state is StepState.FAILED for step in self.steps)
+        states = (self.connection, self.sending or self.connection)
+        return states != ("connected", "connected") or any(step.state is StepState.FAILED for step in self.steps)
 
 
 def check(
     database: Database, sealer: Sealer, catalogue: Mapping[Provider, ProviderRecord], link: Changed, *, holder: str
 ) -> Checked:
-    """Checks one link. Each scope set gets a fresh token from the provider, so that a corrected key is seen at once.
+    """Checks one link for what its servers do with it: looking into it, sending from it, or both.
 
-    Changes no mail. Stores the connection and the key's permissions for the mailbox's domain.
+    Each scope set gets a fresh token from the provider, so that a corrected key is seen at once. Changes and sends no mail. Stores the connection and the key's permissions for the mailbox's domain.
     """
     with database.transaction() as connection:
         key = api_keys.load(connection, sealer, link.api_key_id)
+        reads, sends = server_checks.used_for(connection, link.mailbox_id)
     record = catalogue[key.provider]
     access = MailboxAccess(database, sealer, catalogue, holder)
     budget = access.budget(record, key, link.email, patience=10.0)
@@ -64,13 +73,33 @@ def check(
         return tokens[scopes]
 
     try:
-        steps = probe(record, key, link.email, budget, token_for)
+        steps = probe(record, key, link.email, budget, token_for) if reads or not sends else []
+        if sends:
+            steps.append(probe_sending(record, key, link.email, budget, token_for))
     finally:
         budget.close()
     with database.transaction() as connection:
         state = _store(connection, key, link, steps)
-        waited = mailbox_orders.activate_waiting(connection, link.mailbox_id) if state == "connected" else []
-    return Checked(link.email, link.provider, link.owner, key.name, state, tuple(steps), _note(steps), tuple(waited))
+        sending = _store_sending(connection, link, steps) if sends else ""
+        waited = server_checks.activate_waiting(connection, link.mailbox_id)
+    if sends and not reads:
+        state = sending  # nobody looks into it, so nobody tried
+    return Checked(
+        link.email, link.provider, link.owner, key.name, state, tuple(steps), _note(steps), tuple(waited), sending
+    )
+
+
+def _store_sending(connection: Connection, link: Changed, steps: list[ProbeStep]) -> str:
+    """What the check says about sending from the mailbox."""
+    step = next(step for step in steps if step.name == "send")
+    if step.state is StepState.FAILED and step.diagnosis is not None:
+        server_checks.can_not_send(connection, link.mailbox_id, step.diagnosis)
+        return "not connected"
+    if step.state is StepState.OK:
+        if server_checks.can_send(connection, link.mailbox_id):
+            stored_tokens.reset(connection, link.email)  # they may be older than the permission that was missing
+        return "connected"
+    return "unknown"
 
 
 def _store(connection: Connection, key: ApiKey, link: Changed, steps: list[ProbeStep]) -> str:
@@ -109,6 +138,9 @@ def _store(connection: Connection, key: ApiKey, link: Changed, steps: list[Probe
 
 def _note(steps: list[ProbeStep]) -> str:
     states = {step.name: step.state for step in steps}
+    if set(states) == {"send"}:  # nobody looks into it
+        undecided = "Not decided: this fault may pass by itself. Try again; nothing was stored."
+        return undecided if states["send"] is StepState.UNKNOWN else ""
     if StepState.FAILED in states.values() and states.get("list") is not StepState.OK:
         return ""
     if states.get("list") is not StepState.OK:

@@ -19,14 +19,15 @@ import certifi
 
 from services.console.handler.simulator_authority import make_authority
 from shared.domain.errors import ApiConnectError
-from shared.messaging.definitions import MONITOR, RIGHTS, definitions, password_hash
+from shared.messaging.definitions import ADMINISTRATOR, MONITOR, RIGHTS, definitions, password_hash
 from shared.storage.sealing import Sealer
 
 VHOST: Final = "apiconnect"
 _STORE: Final = "store"
-_SERVICES: Final = tuple(user for user in RIGHTS if user != MONITOR)
-_OPENS_SEALED: Final = ("token_refresher", "fetcher", "classifier", "console")
-_CALLS_PROVIDERS: Final = ("token_refresher", "fetcher", "console")
+_SERVICES: Final = tuple(user for user in RIGHTS if user not in (MONITOR, ADMINISTRATOR))
+_OPENS_SEALED: Final = ("token_refresher", "fetcher", "classifier", "sender", "console")
+_CALLS_PROVIDERS: Final = ("token_refresher", "fetcher", "sender", "console")
+_MANAGEMENT: Final = "rabbitmq_management_url"
 _PASSWORD_BYTES: Final = 24
 # Our services run as the user that writes here; RabbitMQ, PostgreSQL and Grafana run as others, and each sees its own folder only.
 _OURS_ONLY: Final = 0o400
@@ -43,6 +44,7 @@ class Addresses:
 
     database: str = "postgres:5432"
     broker: str = "rabbitmq:5672"
+    management: str = "rabbitmq:15672"
 
 
 @dataclass(slots=True)
@@ -56,8 +58,8 @@ class Handed:
 def init(folder: Path, addresses: Addresses, brought: Path | None = None) -> Handed:
     """Makes what is missing in `folder`/store and writes every service's folder. Running it again changes no secret.
 
-    brought: a folder with any of database_url, rabbitmq_url, rabbitmq_url_SERVICE, database_ca.pem, rabbitmq_ca.pem (both
-    else the public authorities), sealing_keys. Raises SecretsRefused.
+    brought: a folder with any of database_url, rabbitmq_url, rabbitmq_url_SERVICE, rabbitmq_management_url, database_ca.pem,
+    rabbitmq_ca.pem (both else the public authorities), sealing_keys. Raises SecretsRefused.
     """
     done = Handed()
     try:
@@ -122,7 +124,7 @@ def _brought(folder: Path | None) -> dict[str, str]:
     """What the operator brings; a name that nobody knows is most likely a slip, so it is refused."""
     if folder is None or not folder.is_dir():
         return {}
-    known = {"database_url", "rabbitmq_url", "database_ca.pem", "rabbitmq_ca.pem", "sealing_keys"}
+    known = {"database_url", "rabbitmq_url", "database_ca.pem", "rabbitmq_ca.pem", "sealing_keys", _MANAGEMENT}
     known |= {f"rabbitmq_url_{service}" for service in _SERVICES}
     found = {path.name: path.read_text("utf-8").strip() for path in folder.iterdir() if path.is_file()}
     unknown = {name for name in found if name not in known and not name.startswith(".")}
@@ -137,6 +139,7 @@ def _handouts(own: Mapping[str, str], addresses: Addresses) -> dict[str, dict[st
     """Folder -> file -> text."""
     handed = {service: _of_service(service, own, addresses) for service in _SERVICES}
     handed["console"] |= {"monitor_password": own[f"rabbitmq_{MONITOR}"], "grafana_password": own["grafana_password"]}
+    handed["console"][_MANAGEMENT] = _management(own, addresses)
     hashes = {user: _hash(own[f"rabbitmq_{user}"]) for user in RIGHTS}
     return handed | {
         "postgres": {"postgres_password": own["postgres_password"]},
@@ -144,6 +147,14 @@ def _handouts(own: Mapping[str, str], addresses: Addresses) -> dict[str, dict[st
         "grafana": {"grafana_password": own["grafana_password"]},
         "simulator": {"authority.pem": own["simulator_ca.pem"], "authority.key": own["simulator_ca.key"]},
     }
+
+
+def _management(own: Mapping[str, str], addresses: Addresses) -> str:
+    """The management API with an administrator; empty for a broker elsewhere whose administrator was not brought."""
+    if any(name.startswith("rabbitmq_url") for name in own):
+        return own.get(_MANAGEMENT, "")
+    made = f"http://{ADMINISTRATOR}:{own[f'rabbitmq_{ADMINISTRATOR}']}@{addresses.management}/api"
+    return own.get(_MANAGEMENT, made)
 
 
 def _of_service(service: str, own: Mapping[str, str], addresses: Addresses) -> dict[str, str]:

@@ -6,12 +6,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from services.console.core.reasons import Facts, KeyFacts, MailboxFacts, Reason, reasons
+from services.console.core.reasons import (
+    ConditionFacts,
+    Facts,
+    KeyFacts,
+    MailboxFacts,
+    Reason,
+    ServerFacts,
+    reasons,
+)
 from shared.domain.errors import BrokerOrDatabaseDown
-from shared.storage import dead_letters, heartbeats, overview
+from shared.storage import dead_letters, heartbeats, monitor_conditions, overview, send_servers
 from shared.storage.database import Database
 from shared.storage.heartbeats import Heartbeat
-from shared.storage.overview import MailboxLine, Totals
+from shared.storage.monitor_conditions import InvalidCondition
+from shared.storage.overview import MailboxLine, MonitorTotals, Totals
 from shared.storage.provisioning import keys, state
 from shared.storage.provisioning.keys import KeyLine
 
@@ -29,6 +38,8 @@ class Status:
     depths: Mapping[str, int] | None
     broker: str
     reasons: tuple[Reason, ...]
+    monitors: MonitorTotals
+    invalid_conditions: tuple[InvalidCondition, ...] = ()
 
     @property
     def faulty(self) -> bool:
@@ -47,6 +58,9 @@ def read_status(database: Database, depths: Callable[[], Mapping[str, int]] | No
         totals = overview.totals(connection)
         parked = dead_letters.count_waiting(connection)
         settings = state.settings(connection)
+        servers = send_servers.lines(connection)
+        monitors = overview.monitor_totals(connection)
+        invalid = monitor_conditions.invalid(connection)
     facts = Facts(
         now=now,
         settings=settings,
@@ -56,10 +70,29 @@ def read_status(database: Database, depths: Callable[[], Mapping[str, int]] | No
         dead_letters=sum(parked.values()),
         outbox_age=totals.outbox_age,
         broker_down=broker_down,
+        held_bounces=totals.held_bounces,
+        open_holds=totals.open_holds,
+        servers=[
+            ServerFacts(one.name, one.email, one.reason, one.detail, one.until, one.waiting, one.held)
+            for one in servers
+        ],
+        invalid_conditions=[
+            ConditionFacts(one.monitor, one.monitor_uid, one.customer, one.position, one.why) for one in invalid
+        ],
     )
     broker = "not looked at" if depths is None else "does not answer" if broker_down else "answers"
     return Status(
-        now, tuple(beats), tuple(boxes), tuple(key_lines), totals, parked, found, broker, tuple(reasons(facts))
+        now=now,
+        services=tuple(beats),
+        mailboxes=tuple(boxes),
+        keys=tuple(key_lines),
+        totals=totals,
+        dead_letters=parked,
+        depths=found,
+        broker=broker,
+        reasons=tuple(reasons(facts)),
+        monitors=monitors,
+        invalid_conditions=tuple(invalid),
     )
 
 
@@ -102,4 +135,5 @@ def _mailbox_facts(box: MailboxLine) -> MailboxFacts:
         throttled_until=box.throttled_until,
         waiting_disposals=box.waiting_disposals,
         waiting_servers=box.waiting_servers,
+        delivery_servers=box.delivery_servers,
     )

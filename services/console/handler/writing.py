@@ -9,7 +9,15 @@ from services.console.core.merging import SERVER_TYPES, Wanted, switched
 from services.console.core.planning import SECTIONS, Change, Plan
 from shared.domain.installation import Installation, ListRecord
 from shared.storage.database import Connection
-from shared.storage.provisioning import bounce_servers, customers, keys, mailings
+from shared.storage.provisioning import (
+    bounce_servers,
+    customers,
+    delivery_servers,
+    keys,
+    mailbox_links,
+    mailings,
+    monitors,
+)
 from shared.storage.sealing import Sealer
 
 
@@ -38,8 +46,7 @@ def write(
     for section in reversed(tuple(SECTIONS)):
         for change in plan.removals.get(section, ()):
             _REMOVE[section](connection, uid_of(change))
-    if plan.removals.get("bounce_servers") or any(change.kind == "bounce server" for change in changed):
-        bounce_servers.forget_idle_mailboxes(connection)
+    mailbox_links.forget_idle_mailboxes(connection)
     return notes
 
 
@@ -55,10 +62,16 @@ def _save(
             notes += _save_key(connection, sealer, current, wanted, change)
         case "list":
             mailings.save_list(connection, change.record)
+        case "campaign group":
+            mailings.save_campaign_group(connection, change.record)
         case "campaign":
             mailings.save_campaign(connection, change.record)
         case "bounce server":
             bounce_servers.save(connection, change.record)
+        case "delivery server":
+            delivery_servers.save(connection, change.record)
+        case "monitor":
+            monitors.save(connection, change.record)
 
 
 def _save_key(
@@ -89,6 +102,9 @@ _REMOVE: Mapping[str, Callable[[Connection, str], None]] = {
     "customers": customers.remove_customer,
     "keys": keys.remove,
     "lists": mailings.remove_list,
+    "campaign_groups": mailings.remove_campaign_group,
     "campaigns": mailings.remove_campaign,
     "bounce_servers": bounce_servers.remove,
+    "delivery_servers": delivery_servers.remove,
+    "monitors": monitors.remove,
 }

@@ -44,9 +44,9 @@ class Screen:
             self._bars.update(self._tasks[step.replace("_", " ")], completed=done)
 
 
-def show_table(console: Console, lines: Sequence[Line]) -> None:
+def show_table(console: Console, lines: Sequence[Line], title: str = "What was planted, and what came of it") -> None:
     """Expected beside actual."""
-    table = Table(title="What was planted, and what came of it", title_justify="left")
+    table = Table(title=title, title_justify="left")
     table.add_column("")
     table.add_column("expected", justify="right")
     table.add_column("actual", justify="right")

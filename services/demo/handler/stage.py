@@ -66,7 +66,7 @@ def plant(
     ids: dict[int, str] = {}
     for (provider, address, folder), group in groupby(sorted(mails, key=_place), key=_place):
         for some in _chunks(list(group)):
-            raws = [_compose(mail, now) for mail in some]
+            raws = [compose_mail(mail, now) for mail in some]
             made = control.plant_many(provider, address, raws, folder=_FOLDERS[provider, folder])
             ids.update(zip((mail.number for mail in some), made, strict=True))
             planted(len(some))
@@ -83,7 +83,8 @@ def _place(mail: PlannedMail) -> tuple[str, str, str]:
     return mail.mailbox.provider, mail.mailbox.address, mail.folder
 
 
-def _compose(mail: PlannedMail, now: datetime) -> bytes:
+def compose_mail(mail: PlannedMail, now: datetime) -> bytes:
+    """The mail itself, the same each time. now: when it is said to be composed."""
     original = OriginalMail(
         message_id=f"<{mail.message_id}>",
         reference=mail.reference,
@@ -116,7 +117,8 @@ def _document(
 ) -> dict[str, Any]:
     """What an operator would have written as YAML."""
     return {
-        "settings": {"max_bounce_servers": -1, "max_monitors": -1},
+        # Planted mail arrives all at once: that must not look like a server gone wrong. The blast guard counts all the same.
+        "settings": {"max_bounce_servers": -1, "max_monitors": -1, "hold_after_hard_bounces": 1_000_000},
         "groups": [{"name": "all", "max_bounce_servers": -1}],
         "customers": [{"uid": uid, "name": name, "group": "all"} for uid, name in _CUSTOMERS.items()],
         "keys": [_key(name, simulator) for name in sorted({mailbox.key for mailbox in mailboxes})],

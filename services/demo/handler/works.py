@@ -20,6 +20,8 @@ from services.fetcher.__main__ import build as build_fetcher
 from services.fetcher.settings import FetcherSettings
 from services.scheduler.__main__ import build as build_scheduler
 from services.scheduler.settings import SchedulerSettings
+from services.sender.__main__ import build as build_sender
+from services.sender.settings import SenderSettings
 from services.token_refresher.__main__ import build as build_token_refresher
 from services.token_refresher.settings import TokenRefresherSettings
 from shared.messaging.memory import MemoryBroker
@@ -88,4 +90,5 @@ def _services(database: Database, broker: MemoryBroker, sealing_keys: str, ca_fi
         build_fetcher(FetcherSettings(**common), database, broker),
         build_classifier(ClassifierSettings(**common), database, broker),
         build_actions(ActionsSettings(**common), database, broker),
+        build_sender(SenderSettings(**common), database, broker),
     ]

@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from shared.domain.mailboxes import Folder
-from shared.domain.watchers import Watcher
+from shared.domain.watchers import Look, Watcher
 
 # Mail may become visible a little after the time it carries; ids that are known already cost next to nothing.
 OVERLAP = timedelta(minutes=15)
 FULL_SWEEP_EVERY = timedelta(days=1)
 
 
-def folders(watchers: Sequence[Watcher]) -> tuple[Folder, ...]:
+def folders(watchers: Sequence[Look | Watcher]) -> tuple[Folder, ...]:
     """The folders that at least one watcher wants read (A102, A103)."""
     return (Folder.INBOX, Folder.JUNK) if any(w.read_junk for w in watchers) else (Folder.INBOX,)
 
@@ -24,7 +24,7 @@ def sweep_is_due(swept_at: datetime | None, now: datetime) -> bool:
 
 
 def list_since(
-    folder: Folder, listed_to: Mapping[Folder, datetime], watchers: Sequence[Watcher], *, sweep: bool
+    folder: Folder, listed_to: Mapping[Folder, datetime], watchers: Sequence[Look | Watcher], *, sweep: bool
 ) -> datetime | None:
     """The received time from which on to list; None: everything.
 

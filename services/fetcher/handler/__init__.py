@@ -70,6 +70,8 @@ class PollMailboxHandler:
         with self._units.database.transaction() as connection:
             epoch = mailboxes.take_lease(connection, mailbox_id, self._holder, LENGTH)
             record = mailboxes.load(connection, mailbox_id) if epoch is not None else None
+            if epoch is None:
+                mailboxes.answer_request(connection, mailbox_id)
         if epoch is None or record is None:
             log.info("poll.not_due", mailbox_id=mailbox_id)
             return

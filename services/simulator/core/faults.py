@@ -15,12 +15,13 @@ MATCH_KEYS = ("provider", "mailbox", "operation", "client")
 OPERATIONS: dict[str, frozenset[str]] = {
     "microsoft": frozenset({
         "discovery", "token", "batch", "list", "get", "raw", "delta", "update", "delete", "permanent_delete", "move",
-        "copy", "send", "create_draft", "send_draft", "folders", "folder", "create_folder",
+        "copy", "send", "create_draft", "send_draft", "folders", "folder", "create_folder", "attach", "create_upload",
+        "upload_range", "upload_state",
     }),
     "google": frozenset({
         "token", "batch", "list", "get", "raw", "attachment", "history", "profile", "labels", "label", "create_label",
         "modify", "trash", "untrash", "delete", "batch_modify", "batch_delete", "send", "drafts", "draft",
-        "create_draft", "update_draft", "send_draft", "delete_draft",
+        "create_draft", "update_draft", "send_draft", "delete_draft", "upload_begin", "upload_piece", "upload_state",
     }),
 }  # fmt: skip
 

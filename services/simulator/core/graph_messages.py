@@ -60,6 +60,11 @@ def _body(view: View) -> dict[str, str]:
     return {"contentType": kind, "content": text}
 
 
+def _is_sent(view: View) -> bool:
+    """What was sent has no internetMessageHeaders, though its MIME has the headers. Source: graph-docs issues 3066, 18761."""
+    return view.mailbox.folder_of(view.mail).well_known == "sentitems"
+
+
 PROPERTIES: dict[str, Callable[[View], Any]] = {
     "createdDateTime": lambda view: graph_time(view.mail.received),
     "lastModifiedDateTime": lambda view: graph_time(view.mail.modified),
@@ -111,7 +116,7 @@ def graph_message(mailbox: GraphMailbox, mail: StoredMail, select: str, immutabl
         return document | {name: show(view) for name, show in PROPERTIES.items()}
     for wanted in _names(select):
         name = _BY_FOLDED_NAME.get(wanted.lower())
-        if name is not None:
+        if name is not None and not (name == "internetMessageHeaders" and _is_sent(view)):
             document[name] = (PROPERTIES.get(name) or _ON_REQUEST[name])(view)
     return document
 

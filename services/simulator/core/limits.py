@@ -16,7 +16,7 @@ GMAIL_UNITS: dict[str, int] = {
     "get": 20, "raw": 20, "attachment": 20, "list": 5, "history": 2, "profile": 1, "labels": 1, "label": 1,
     "create_label": 5, "modify": 5, "trash": 5, "untrash": 5, "delete": 10, "batch_delete": 50, "batch_modify": 50,
     "send": 100, "insert": 25, "drafts": 5, "draft": 5, "create_draft": 10, "update_draft": 15, "delete_draft": 10,
-    "send_draft": 100,
+    "send_draft": 100, "upload_begin": 0, "upload_piece": 0, "upload_state": 0,
 }  # fmt: skip
 
 

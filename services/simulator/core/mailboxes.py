@@ -23,7 +23,8 @@ class MailboxOptions:
     """How a mailbox behaves.
 
     message_ids: "keep" or "rewrite" what a client supplied when sending. custom_headers: "keep" or "drop" x- fields
-    of what is sent. sent_items_delay: seconds until the copy shows. licensed: False gives the provider's error.
+    of what is sent, or "drop_until_primed": of MIME, until the field has come by JSON once. sent_items_delay: seconds until
+    the copy shows; sent_items_delay_most: if set, each takes a time between the two. licensed: False gives the provider's error.
     tenant: the only Entra tenant that knows the mailbox ("" = any). denied_clients: apps an access policy excludes.
     mails_before: how many mails a new mailbox has had before; ids go on from there, as they never come twice.
     """
@@ -31,6 +32,7 @@ class MailboxOptions:
     message_ids: str = "keep"
     custom_headers: str = "keep"
     sent_items_delay: float = 0.0
+    sent_items_delay_most: float = 0.0
     licensed: bool = True
     tenant: str = ""
     denied_clients: tuple[str, ...] = ()
@@ -131,6 +133,7 @@ class Mailbox:
         self.by_id: dict[str, StoredMail] = {}
         self.pending: list[tuple[float, int, StoredMail]] = []
         self.counter = options.mails_before
+        self.primed: set[str] = set()
 
     def find(self, mail_id: str) -> StoredMail | None:
         """The mail with that id (of either kind), if it is visible."""

@@ -36,7 +36,7 @@ _SEND = frozenset({"Mail.Send"})
 GRAPH_ROLES_BY_OPERATION: dict[str, frozenset[str]] = {
     "list": _READ, "get": _READ, "raw": _READ, "folders": _READ, "folder": _READ, "delta": _READ, "send": _SEND,
     "send_draft": _SEND, "create_draft": _WRITE, "update": _WRITE, "move": _WRITE, "copy": _WRITE, "delete": _WRITE,
-    "permanent_delete": _WRITE, "create_folder": _WRITE,
+    "permanent_delete": _WRITE, "create_folder": _WRITE, "attach": _WRITE, "create_upload": _WRITE,
 }  # fmt: skip
 
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import binascii
+from base64 import b64decode
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from datetime import datetime
+from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, formataddr
 from typing import Any
 
 from services.simulator.core.graph_errors import graph_refusal
-from services.simulator.core.header_fields import addresses, field, with_field, without_fields
+from services.simulator.core.header_fields import addresses, field, fields, with_field, without_fields
 from services.simulator.core.mailboxes import MailboxOptions
 
 MOST_CUSTOM_HEADERS = 5
@@ -40,11 +45,23 @@ def new_message_id(provider: str, token: str) -> str:
     return f"<DB9PR04MB{token.upper()}@DB9PR04MB{token[:4].upper()}.eurprd04.prod.outlook.com>"
 
 
-def as_sent(raw: bytes, provider: str, options: MailboxOptions, token: str, now: datetime) -> bytes:
-    """The mail as it leaves: Message-ID kept or replaced, x- fields kept or dropped, Bcc off, Date added."""
+def as_sent(
+    raw: bytes,
+    provider: str,
+    options: MailboxOptions,
+    token: str,
+    now: datetime,
+    primed: AbstractSet[str] = frozenset(),
+) -> bytes:
+    """The mail as it leaves: Message-ID kept or replaced, x- fields kept or dropped, Bcc off, Date added.
+
+    primed: lower-case names of x- fields that the mailbox keeps for having had them by JSON.
+    """
     raw = without_fields(raw, {"bcc"})
     if options.custom_headers == "drop":
         raw = without_fields(raw, prefix="x-")
+    elif options.custom_headers == "drop_until_primed":
+        raw = without_fields(raw, {name for name in custom_names(raw) if name not in primed})
     supplied = field(raw, "Message-ID")
     if not supplied or options.message_ids == "rewrite":
         raw = without_fields(raw, {"message-id"})
@@ -52,6 +69,11 @@ def as_sent(raw: bytes, provider: str, options: MailboxOptions, token: str, now:
             raw = with_field(raw, _ORIGINAL_ID[provider], supplied)
         raw = with_field(raw, "Message-ID", new_message_id(provider, token))
     return raw if field(raw, "Date") else with_field(raw, "Date", format_datetime(now))
+
+
+def custom_names(raw: bytes) -> set[str]:
+    """The x- fields of a mail, in lower case."""
+    return {name.lower() for name, _ in fields(raw) if name.lower().startswith("x-")}
 
 
 def graph_mime(message: dict[str, Any], mailbox: str, display_name: str) -> bytes:
@@ -78,6 +100,48 @@ def graph_mime(message: dict[str, Any], mailbox: str, display_name: str) -> byte
     body = folded(given.get("body"))
     subtype = "html" if str(body.get("contenttype", "text")).lower() == "html" else "plain"
     mime.set_content(str(body.get("content") or ""), subtype=subtype, cte="quoted-printable")
+    for one in given.get("attachments") or []:
+        attach(mime, attachment_of(folded(one)))
+    return mime.as_bytes()
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that goes with a mail. content_id: without angle brackets, "" if it has none."""
+
+    name: str
+    kind: str
+    content: bytes
+    inline: bool = False
+    content_id: str = ""
+
+
+def attachment_of(given: dict[str, Any]) -> Attachment:
+    """A fileAttachment out of JSON, its keys in lower case."""
+    try:
+        content = b64decode(str(given.get("contentbytes") or ""), validate=True)
+    except (binascii.Error, ValueError):
+        raise graph_refusal("ErrorInvalidProperty", "contentBytes is not base64.") from None
+    kind = str(given.get("contenttype") or "application/octet-stream")
+    inline, content_id = bool(given.get("isinline")), str(given.get("contentid") or "")
+    return Attachment(str(given.get("name") or "attachment"), kind, content, inline, content_id)
+
+
+def attach(mime: EmailMessage, attachment: Attachment) -> None:
+    """Adds the file to the mail, which becomes multipart/mixed if it is none."""
+    main, _, sub = attachment.kind.partition(";")[0].strip().partition("/")
+    mime.add_attachment(
+        attachment.content, maintype=main, subtype=sub or "octet-stream", filename=attachment.name,
+        disposition="inline" if attachment.inline else "attachment",
+        cid=f"<{attachment.content_id}>" if attachment.content_id else None,
+    )  # fmt: skip
+
+
+def with_attachment(raw: bytes, attachment: Attachment) -> bytes:
+    """A stored draft with one more file."""
+    mime = message_from_bytes(raw, policy=SMTP)
+    assert isinstance(mime, EmailMessage)
+    attach(mime, attachment)
     return mime.as_bytes()
 
 

@@ -13,6 +13,7 @@ from services.simulator.core.composing import KINDS, SHAPES
 from services.simulator.core.faults import rule_from
 from services.simulator.core.gmail_mailbox import GmailMailbox
 from services.simulator.core.limits import changed
+from services.simulator.core.send_limits import changed_sends
 from services.simulator.handler import Latency, World
 from services.simulator.http import control_reading as reading
 from services.simulator.http.control_parsing import ControlError, flag, provider_named, providers_named, taken
@@ -110,6 +111,23 @@ def set_limits(world: World, document: dict[str, Any]) -> Any:
     return reading.limits(world, {})
 
 
+def set_send_limits(world: World, document: dict[str, Any]) -> Any:
+    """{provider?, mailbox?, per_minute?, messages_per_day?, recipients_per_day?, over_minute?: hold|refuse, enforced?}; null: no limit.
+
+    All send meters start over. Without `mailbox` it is the default of the provider's mailboxes.
+    """
+    wishes = {name: value for name, value in document.items() if name not in ("provider", "mailbox")}
+    mailbox = str(document.get("mailbox") or "").lower()
+    for provider in providers_named(document):
+        if mailbox:
+            base = world.own_send_allowances.get((provider, mailbox), world.send_allowances[provider])
+            world.own_send_allowances[provider, mailbox] = changed_sends(base, wishes)
+        else:
+            world.send_allowances[provider] = changed_sends(world.send_allowances[provider], wishes)
+    world.send_meters.clear()
+    return reading.send_limits(world, {})
+
+
 def restart(world: World, document: dict[str, Any]) -> Any:
     """Statistics and meters start over (buckets that start empty are empty again)."""
     world.restart_observation()
@@ -182,6 +200,8 @@ _ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "tokens"): set_tokens,
     ("POST", "limits"): set_limits,
     ("GET", "limits"): reading.limits,
+    ("POST", "send-limits"): set_send_limits,
+    ("GET", "send-limits"): reading.send_limits,
     ("POST", "statistics/restart"): restart,
     ("GET", "statistics"): reading.statistics,
     ("POST", "faults"): add_faults,
@@ -192,6 +212,7 @@ _ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "history/forget"): forget_history,
     ("GET", "removals"): reading.removals,
     ("GET", "sent"): reading.sent,
+    ("GET", "deliveries"): reading.deliveries,
     ("GET", "mailboxes"): reading.mailboxes,
     ("GET", "mailbox"): reading.mailbox_state,
     ("GET", "mail"): reading.mail_source,

@@ -52,7 +52,7 @@ class ControlClient:
         return key_file
 
     def register_mailbox(self, provider: str, address: str, **options: Any) -> None:
-        """options: message_ids, custom_headers, sent_items_delay, licensed, tenant, denied_clients, folders, …"""
+        """options: message_ids, custom_headers, sent_items_delay(_most), licensed, tenant, denied_clients, folders, …"""
         self.call("POST", "mailboxes", {"provider": provider, "address": address} | options)
 
     def plant(self, provider: str, mailbox: str, raw: bytes, **more: Any) -> str:
@@ -122,6 +122,20 @@ class ControlClient:
         """What was sent; `raw` as bytes."""
         found = self.call("GET", "sent", mailbox=mailbox)["sent"]
         return [one | {"raw": b64decode(one["raw"])} for one in found]
+
+    def deliveries(self, mailbox: str | None = None, after: int = 0) -> list[dict[str, Any]]:
+        """What left, one entry for each time, without its content."""
+        found: list[dict[str, Any]] = self.call("GET", "deliveries", mailbox=mailbox, after=after)["deliveries"]
+        return found
+
+    def set_send_limits(self, provider: str | None = None, mailbox: str | None = None, **wishes: Any) -> None:
+        """wishes: per_minute, messages_per_day, recipients_per_day (None: no limit), over_minute, enforced."""
+        self.call("POST", "send-limits", {"provider": provider, "mailbox": mailbox} | wishes)
+
+    def send_limits(self, provider: str | None = None, mailbox: str | None = None) -> list[dict[str, Any]]:
+        """What was observed of each mailbox's sends."""
+        found: list[dict[str, Any]] = self.call("GET", "send-limits", provider=provider, mailbox=mailbox)["observed"]
+        return found
 
     def mails(self, provider: str, mailbox: str) -> list[dict[str, Any]]:
         """Every mail of a mailbox: id, lasting_id, places, unread, message_id, subject, received, sha256, size."""

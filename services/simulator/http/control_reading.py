@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -68,6 +69,32 @@ def sent(world: World, document: dict[str, Any]) -> Any:
             if not wanted or one["mailbox"].lower() == wanted
         ]
     }
+
+
+def deliveries(world: World, document: dict[str, Any]) -> Any:
+    """What left, without its content, oldest first; ?mailbox= narrows it, ?after=N leaves the first N out.
+
+    Each: provider, mailbox, message_id (as it left), submitted_message_id, reference (the X-ApiConnect-Reference that was handed
+    over), recipients, at. One entry for each time that a mail left: who counts them counts sends.
+    """
+    wanted, after = str(document.get("mailbox") or "").lower(), int(document.get("after") or 0)
+    found = [
+        {name: value for name, value in one.items() if name != "raw"}
+        for one in world.sent[after:]
+        if not wanted or one["mailbox"].lower() == wanted
+    ]
+    return {"deliveries": found, "next": len(world.sent)}
+
+
+def send_limits(world: World, document: dict[str, Any]) -> Any:
+    """Per mailbox: mails sent, refused and held back, the most in any minute and day, over_limit."""
+    wanted = str(document.get("mailbox") or "").lower()
+    observed = [
+        {"provider": provider, "mailbox": address, **meter.observed()}
+        for (provider, address), meter in sorted(world.send_meters.items())
+        if provider in providers_named(document) and wanted in ("", address)
+    ]
+    return {"defaults": {name: asdict(one) for name, one in world.send_allowances.items()}, "observed": observed}
 
 
 def mailboxes(world: World, document: dict[str, Any]) -> Any:

@@ -63,8 +63,8 @@ def _key_file(email: str, private_key: str, key_id: str, project: str, token_uri
 
 
 def register_mailboxes(world: World, document: dict[str, Any]) -> Any:
-    """{mailboxes: [...]} or one: {provider, address, message_ids?, custom_headers?, sent_items_delay?, licensed?,
-    tenant?, denied_clients?, display_name?, folders?, mails_before?}. A mailbox that is there gets the options given, keeps its mail.
+    """{mailboxes: [...]} or one: {provider, address, message_ids?, custom_headers?, sent_items_delay?,
+    sent_items_delay_most?, licensed?, tenant?, denied_clients?, display_name?, folders?, mails_before?}. A mailbox that is there gets the options given, keeps its mail.
     """
     listed = document.get("mailboxes", [document])
     for one in listed:
@@ -74,18 +74,18 @@ def register_mailboxes(world: World, document: dict[str, Any]) -> Any:
 
 def _register_mailbox(world: World, document: dict[str, Any]) -> None:
     names = (
-        "provider", "address", "message_ids", "custom_headers", "sent_items_delay", "licensed", "tenant",
+        "provider", "address", "message_ids", "custom_headers", "sent_items_delay", "sent_items_delay_most", "licensed", "tenant",
         "denied_clients", "display_name", "folders", "mails_before",
     )  # fmt: skip
     given = taken(document, *names)
     provider = provider_named(given)
     policy = str(given.get("message_ids", "keep" if provider == "microsoft" else "rewrite"))
     headers = str(given.get("custom_headers", "keep"))
-    if policy not in ("keep", "rewrite") or headers not in ("keep", "drop"):
-        raise ControlError("message_ids is keep or rewrite, custom_headers is keep or drop")
+    if policy not in ("keep", "rewrite") or headers not in ("keep", "drop", "drop_until_primed"):
+        raise ControlError("message_ids is keep or rewrite, custom_headers is keep, drop or drop_until_primed")
     options = MailboxOptions(
         message_ids=policy, custom_headers=headers, sent_items_delay=float(given.get("sent_items_delay", 0)),
-        licensed=flag(given, "licensed", True), tenant=str(given.get("tenant", "")),
+        sent_items_delay_most=float(given.get("sent_items_delay_most", 0)), licensed=flag(given, "licensed", True), tenant=str(given.get("tenant", "")),
         denied_clients=tuple(map(str, given.get("denied_clients", ()))), display_name=str(given.get("display_name", "")),
         mails_before=int(given.get("mails_before", 0)),
     )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from services.simulator.core.answers import Answer
 from services.simulator.core.faults import Call
@@ -15,7 +16,7 @@ from services.simulator.http import gmail_drafts as drafts
 from services.simulator.http import gmail_reading as reading
 from services.simulator.http.gmail_batch import run_batch
 from services.simulator.http.gmail_context import Context
-from services.simulator.http.gmail_upload import UPLOADED, upload
+from services.simulator.http.gmail_upload import UPLOADED, step_of, upload
 from services.simulator.http.pipeline import Job, bearer, expired_token, perform
 from services.simulator.http.wire import Request
 
@@ -87,8 +88,9 @@ class Gmail:
         call = Call("google", name, mailbox=grant.subject, client=grant.client)
         if is_upload:
             work = upload if name in UPLOADED else _unknown
+            call = replace(call, operation=step_of(request, name))
         job = Job(call, request, lambda: self._work(name, work, context, user), grant)
-        job.cost = self.world.units.get(name, 5)
+        job.cost = self.world.units.get(call.operation, 5)
         return await perform(self.world, job)
 
     def _work(self, name: str, work: Callable[[Context], Answer], context: Context, user: str) -> Answer:

@@ -36,10 +36,10 @@ def send_raw(context: Context, raw: bytes, thread_id: str = "") -> Answer:
     if len(to) > MOST_RECIPIENTS:
         raise gmail_refusal("invalidArgument", "Too many recipients")
     mailbox = context.mailbox
-    final = context.world.send(mailbox, raw, save=False, recipients=to)
-    now, delay = context.world.now(), mailbox.options.sent_items_delay
+    final, shown_at = context.world.send(mailbox, raw, save=False, recipients=to)
+    now = context.world.now()
     mail = mailbox.new_mail(final, {"SENT"}, now, thread_id)
-    mailbox.add(mail, now + delay if delay else 0, now)
+    mailbox.add(mail, shown_at, now)
     return json_answer(200, {"id": mail.public_id, "threadId": mail.thread_id, "labelIds": ["SENT"]})
 
 

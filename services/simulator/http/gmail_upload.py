@@ -9,13 +9,14 @@ import email
 import email.policy
 import json
 import re
-from typing import Any
+from typing import Any, cast
 
 from services.simulator.core.answers import Answer
 from services.simulator.core.google_errors import gmail_refusal
 from services.simulator.http.gmail_changing import send_raw
 from services.simulator.http.gmail_context import Context
 from services.simulator.http.gmail_drafts import store_draft
+from services.simulator.http.wire import Request
 
 LARGEST_BYTES = 36_700_160
 UPLOADED = ("send", "create_draft")
@@ -35,6 +36,20 @@ def upload(context: Context) -> Answer:
     if kind == "resumable":
         return _continue(context) if request.asked("upload_id") else _begin(context)
     raise gmail_refusal("invalidArgument", "Invalid uploadType")
+
+
+def step_of(request: Request, operation: str) -> str:
+    """What this request of an upload is called: only the one that completes it is the operation itself."""
+    if request.asked("uploadType") != "resumable":
+        return operation
+    if not request.asked("upload_id"):
+        return "upload_begin"
+    given = _RANGE.match(request.headers.get("content-range", ""))
+    if given is None or given[3] == "*":
+        return operation if given is None else "upload_piece"
+    if given[1] is None:
+        return "upload_state"
+    return operation if int(given[2]) + 1 == int(given[3]) else "upload_piece"
 
 
 def _multipart(context: Context) -> Answer:
@@ -81,11 +96,16 @@ def _continue(context: Context) -> Answer:
     state = context.world.uploads.get(upload_id)
     if state is None or state["mailbox"] != context.mailbox.address:
         raise gmail_refusal("notFound")
+    if "answer" in state:  # it was complete, and asks again for want of an answer
+        return cast(Answer, state["answer"])
     given = _RANGE.match(context.request.headers.get("content-range", ""))
+    if given and given[1] is not None:
+        state["bytes"] = state["bytes"][: int(given[1])]  # a piece that comes again takes its own place
     state["bytes"] += context.request.body
     got = len(state["bytes"])
     if (given and given[3] == "*") or (given and got < int(given[3])):
         headers = (("Range", f"bytes=0-{got - 1}"),) if got else ()
         return Answer(308, b"", "", headers)
-    del context.world.uploads[upload_id]
-    return _uploaded(context, state["bytes"], state["thread"])
+    answer = _uploaded(context, state["bytes"], state["thread"])
+    state |= {"answer": answer, "bytes": b""}
+    return answer

@@ -10,6 +10,7 @@ from services.simulator.core.graph_errors import graph_answer, graph_refusal
 from services.simulator.core.graph_mailbox import GraphMailbox
 from services.simulator.core.registry import GRAPH_ROLES_BY_OPERATION, Grant
 from services.simulator.handler import World
+from services.simulator.http import graph_attachments as attachments
 from services.simulator.http import graph_changing as changing
 from services.simulator.http import graph_reading as reading
 from services.simulator.http.graph_batch import run_batch
@@ -34,6 +35,11 @@ _OPERATIONS: dict[tuple[str, ...], Operation] = {
     ("POST", "messages", "*", "move"): ("move", changing.move_message),
     ("POST", "messages", "*", "copy"): ("copy", changing.copy_message),
     ("POST", "messages", "*", "permanentdelete"): ("permanent_delete", changing.permanent_delete),
+    ("POST", "messages", "*", "attachments"): ("attach", attachments.add_attachment),
+    ("POST", "messages", "*", "attachments", "createuploadsession"): (
+        "create_upload",
+        attachments.create_upload_session,
+    ),
     ("GET", "mailfolders"): ("folders", reading.list_folders),
     ("GET", "mailfolders", "*"): ("folder", reading.get_folder),
     ("GET", "mailfolders", "*", "childfolders"): ("folders", reading.list_folders),

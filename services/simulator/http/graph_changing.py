@@ -13,7 +13,14 @@ from services.simulator.core.graph_messages import graph_folder, graph_message
 from services.simulator.core.header_fields import field as header_field
 from services.simulator.core.header_fields import with_field, without_fields
 from services.simulator.core.mailboxes import StoredMail
-from services.simulator.core.sending import folded, graph_mime, new_message_id, recipients_of, saves_to_sent
+from services.simulator.core.sending import (
+    custom_names,
+    folded,
+    graph_mime,
+    new_message_id,
+    recipients_of,
+    saves_to_sent,
+)
 from services.simulator.http.graph_context import Context
 
 MOST_RECIPIENTS = 500
@@ -51,14 +58,14 @@ def send_draft(context: Context) -> Answer:
     if not mail.draft:
         raise graph_refusal("ErrorInvalidRequest", "The message is not a draft and cannot be sent.")
     _check_recipients(mail.raw)
-    sent = context.world.send(context.mailbox, mail.raw, save=False, recipients=recipients_of(mail.raw))
+    sent, shown_at = context.world.send(context.mailbox, mail.raw, save=False, recipients=recipients_of(mail.raw))
+    now = context.world.now()
     mail.draft = False
     mail.replace_raw(sent)
-    delay = context.mailbox.options.sent_items_delay
-    context.mailbox.move(mail, context.folder("sentitems"), context.world.now())
-    if delay:
-        context.mailbox.remove(mail)
-        context.mailbox.add(mail, context.world.now() + delay, context.world.now())
+    context.mailbox.move(mail, context.folder("sentitems"), now)
+    context.mailbox.remove(mail)  # listings go by time, and the copy's is that of its sending
+    mail.received = now
+    context.mailbox.add(mail, shown_at, now)
     return Answer(202)
 
 
@@ -153,6 +160,13 @@ def _mime(context: Context) -> bytes:
 
 
 def _from_json(context: Context, message: dict[str, Any]) -> bytes:
+    """As MIME; from now on the mailbox keeps the custom headers that came this way."""
+    raw = _composed(context, message)
+    context.mailbox.primed |= custom_names(raw)
+    return raw
+
+
+def _composed(context: Context, message: dict[str, Any]) -> bytes:
     name = context.mailbox.options.display_name
     sender = folded(folded(folded(message).get("from")).get("emailaddress")).get("address")
     if sender and str(sender).lower() != context.mailbox.address.lower():

@@ -21,6 +21,7 @@ from services.simulator.http.entra import Entra
 from services.simulator.http.gmail import Gmail
 from services.simulator.http.google_token import GoogleToken
 from services.simulator.http.graph import Graph
+from services.simulator.http.graph_attachments import GraphUploads
 from services.simulator.http.wire import Application, Request
 from services.simulator.settings import SimulatorSettings
 
@@ -31,7 +32,14 @@ class Front:
     """Finds who answers a path: Graph, Gmail, the two token endpoints or the control API."""
 
     def __init__(self, world: World) -> None:
-        self.routes = (Graph(world), Gmail(world), GoogleToken(world), Control(world), Entra(world))
+        self.routes = (
+            Graph(world),
+            GraphUploads(world),
+            Gmail(world),
+            GoogleToken(world),
+            Control(world),
+            Entra(world),
+        )
 
     async def respond(self, request: Request) -> Answer:
         if request.segments:

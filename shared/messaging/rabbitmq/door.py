@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from urllib.parse import unquote, urlsplit
 
 from shared.domain.errors import BrokerOrDatabaseDown
 from shared.messaging import topology
-from shared.messaging.rabbitmq.link import Link, depth
+from shared.messaging.rabbitmq.link import Link, Wanted, depth
 from shared.messaging.rabbitmq.publisher import RabbitPublisher
 from shared.messaging.rabbitmq.subscription import RabbitSubscription
 
@@ -32,10 +33,10 @@ class RabbitBroker:
         created, or only waited for, because this user may not. Connects at first use."""
         self._link_settings = (url, ca_file, heartbeat_seconds, confirm_timeout_seconds)
         self._name = name
-        self._tiers = tiers
-        self._creates = creates
+        self._wanted = Wanted(tiers, creates)
+        user = unquote(urlsplit(url).username or "guest")  # RabbitMQ's own default
         self._publisher = RabbitPublisher(
-            self._link(f"{name} publishing"), tiers, confirm_timeout_seconds, creates=creates
+            self._link(f"{name} publishing"), self._wanted, confirm_timeout_seconds, user=user
         )
         self._closing = threading.Event()
         self._pulse_seconds = heartbeat_seconds / 4
@@ -52,22 +53,32 @@ class RabbitBroker:
     def subscribe(self, queue: str, prefetch: int, consumer_tag: str) -> RabbitSubscription:
         """See broker.Broker."""
         return RabbitSubscription(
-            self._link(f"{self._name} {consumer_tag}"),
-            self._tiers,
-            queue,
-            prefetch,
-            consumer_tag,
-            creates=self._creates,
+            self._link(f"{self._name} {consumer_tag}"), self._wanted, queue, prefetch, consumer_tag
         )
 
     def declare(self) -> None:
         """See broker.Broker. Raises TopologyConflict too."""
         self._publisher.declare()
 
+    def know(self, integrations: Collection[str]) -> None:
+        """See broker.Broker. Raises TopologyConflict too."""
+        before, self._wanted.integrations = self._wanted.integrations, frozenset(integrations)
+        if self._wanted.creates and not self._wanted.integrations <= before:
+            try:
+                self._publisher.declare()
+            except BrokerOrDatabaseDown:
+                self._wanted.integrations &= before  # so that the next call declares them
+                raise
+
+    def known(self) -> frozenset[str]:
+        """See broker.Broker."""
+        return self._wanted.integrations
+
     def depths(self) -> dict[str, int]:
         """See broker.Broker. A queue that does not exist counts as empty."""
+        queues = topology.queue_arguments(self._wanted.tiers, self._wanted.integrations)
         with self._publisher.side_channel() as channel:
-            return {queue: depth(channel, queue) for queue in topology.queue_arguments(self._tiers)}
+            return {queue: depth(channel, queue) for queue in queues}
 
     def ping(self) -> bool:
         """See broker.Broker."""

@@ -6,9 +6,11 @@ import ssl
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+import amqp.serialization
 from kombu.connection import Connection
 from kombu.transport.pyamqp import Transport
 
@@ -24,8 +26,29 @@ _PRECONDITION_FAILED = 406
 _connection: Callable[..., Any] = Connection  # the client library has no types
 
 
+def _text(value: Any) -> Any:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+
+
+# The client decodes properties and headers while it reads from the socket. One that is not UTF-8, which the broker lets pass,
+# would end every consumer that it is handed to, one after the other.
+amqp.serialization.pstr_t = _text
+
+
 class TopologyConflict(ApiConnectError):
     """The broker has a queue or exchange of this name with other properties: a person must remove or migrate it."""
+
+
+@dataclass(slots=True)
+class Wanted:
+    """What has to be there. integrations: names, whose queues belong to it; replaced as a whole, by any thread.
+
+    creates: False for a user that may not create: it only checks, and not the integrations' queues, which come and go.
+    """
+
+    tiers: Mapping[str, float] = field(default_factory=lambda: dict(topology.RETRY_TIERS))
+    creates: bool = True
+    integrations: frozenset[str] = frozenset()
 
 
 class Link:
@@ -96,31 +119,23 @@ class Link:
         self.drop()
 
 
-def declare(channel: Any, tiers: Mapping[str, float], *, creates: bool = True) -> None:
-    """Everything of topology.py, idempotently. Raises TopologyConflict and ERRORS.
-
-    creates: False for a user that may not: it is only checked that all is there, and NotFound is raised if not.
-    """
-    if not creates:
-        for exchange in (topology.EXCHANGE, *map(topology.retry_exchange, tiers)):
+def declare(channel: Any, wanted: Wanted) -> None:
+    """Everything of topology.py, idempotently. Raises TopologyConflict and ERRORS, such as NotFound where it is not created."""
+    tiers = wanted.tiers
+    if not wanted.creates:
+        for exchange in topology.exchanges(tiers):
             channel.exchange_declare(exchange, "", passive=True)
         for queue in topology.queue_arguments(tiers):
             channel.queue_declare(queue, passive=True)
         return
     name = ""
     try:
-        name = topology.EXCHANGE
-        channel.exchange_declare(name, "topic", durable=True, auto_delete=False)
-        for tier in tiers:
-            name = topology.retry_exchange(tier)
-            channel.exchange_declare(name, "fanout", durable=True, auto_delete=False)
-        for queue, arguments in topology.queue_arguments(tiers).items():
-            name = queue
-            channel.queue_declare(queue, durable=True, auto_delete=False, arguments=arguments)
-        for route in topology.ROUTES:
-            channel.queue_bind(route.queue, topology.EXCHANGE, route.message.type)
-        for tier in tiers:
-            channel.queue_bind(topology.retry_queue(tier), topology.retry_exchange(tier))
+        for name, kind in topology.exchanges(tiers).items():
+            channel.exchange_declare(name, kind, durable=True, auto_delete=False)
+        for name, arguments in topology.queue_arguments(tiers, wanted.integrations).items():
+            channel.queue_declare(name, durable=True, auto_delete=False, arguments=arguments)
+        for exchange, queue, key in topology.bindings(tiers, wanted.integrations):
+            channel.queue_bind(queue, exchange, key)
     except Transport.channel_errors as error:
         if getattr(error, "reply_code", None) == _PRECONDITION_FAILED:
             raise TopologyConflict(f"{name}: {getattr(error, 'reply_text', error)}") from error

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 from uuid import NAMESPACE_OID, UUID, uuid5
 
+from shared.contracts.sending import RESULTS_EXCHANGE
 from shared.domain.errors import BrokerOrDatabaseDown
 from shared.messaging import topology
-from shared.messaging.broker import ATTEMPT, FIRST_FAILED_AT, Delivery, Outgoing
-from shared.messaging.rabbitmq.link import ERRORS, Link, declare
+from shared.messaging.broker import Delivery, Outgoing, again_headers
+from shared.messaging.rabbitmq.link import ERRORS, Link, Wanted, declare
 
 _PERSISTENT: Final = 2
 _BEFORE_DECLARING_SECONDS: Final = 0.3
+_OPTIONAL: Final = ("correlation_id", "reply_to", "user_id")
 
 
 class Confirms:
@@ -61,15 +63,15 @@ class RabbitPublisher:
     def __init__(
         self,
         link: Link,
-        tiers: Mapping[str, float],
+        wanted: Wanted,
         confirm_timeout_seconds: float,
         window: int = 500,
         *,
-        creates: bool = True,
+        user: str,
     ) -> None:
+        self.user = user
         self._link = link
-        self._creates = creates
-        self._tiers = tiers
+        self._wanted = wanted
         self._confirm_timeout_seconds = confirm_timeout_seconds
         self._window = window
         self._confirms: Confirms | None = None
@@ -77,7 +79,12 @@ class RabbitPublisher:
 
     def publish(self, messages: Sequence[Outgoing]) -> None:
         """See broker.Publisher."""
-        self._send([(topology.EXCHANGE, message.type, message) for message in messages])
+        self._send(
+            [
+                (topology.EXCHANGE if one.exchange is None else one.exchange, one.routing_key or one.type, one)
+                for one in messages
+            ]
+        )
 
     def publish_to(self, queue: str, messages: Sequence[Outgoing]) -> None:
         """See broker.Publisher."""
@@ -87,12 +94,15 @@ class RabbitPublisher:
         self, queue: str, delivery: Delivery, attempt: int, tier: str, *, first_failed_at: float | None = None
     ) -> None:
         """See broker.Publisher."""
-        first = first_failed_at if first_failed_at is not None else delivery.first_failed_at
-        headers: dict[str, str | int | float] = {ATTEMPT: attempt}
-        if first is not None:
-            headers[FIRST_FAILED_AT] = first
-        message_id = _as_uuid(delivery.message_id)
-        message = Outgoing(message_id, delivery.type, delivery.payload, headers)
+        message = Outgoing(
+            _as_uuid(delivery.message_id),
+            delivery.type,
+            delivery.payload,
+            again_headers(delivery, attempt, first_failed_at),
+            correlation_id=delivery.correlation_id,
+            reply_to=delivery.reply_to,
+            user_id=self.user,
+        )
         self._send([(topology.retry_exchange(tier), queue, message)])
 
     def keep_alive(self) -> None:
@@ -157,7 +167,7 @@ class RabbitPublisher:
     def declare(self) -> None:
         """Creates what is missing. Raises BrokerOrDatabaseDown, TopologyConflict."""
         with self.side_channel() as channel:
-            declare(channel, self._tiers, creates=self._creates)
+            declare(channel, self._wanted)
 
     def close(self) -> None:
         """Says goodbye to the broker."""
@@ -189,7 +199,8 @@ class RabbitPublisher:
         end = time.monotonic() + self._confirm_timeout_seconds
         for index, (exchange, routing_key, message) in enumerate(items):
             confirms.expect(index)
-            channel.basic_publish(_amqp_message(channel, message), exchange, routing_key, mandatory=True)
+            wire = _amqp_message(channel, message)
+            channel.basic_publish(wire, exchange, routing_key, mandatory=_needs_a_queue(exchange, message))
             if len(confirms.open) >= self._window:
                 self._drain(end, self._window // 2)
                 end = time.monotonic() + self._confirm_timeout_seconds
@@ -215,8 +226,18 @@ def _amqp_message(channel: Any, message: Outgoing) -> Any:
         message.payload,
         content_type="application/json",
         headers=dict(message.headers),
-        properties={"delivery_mode": _PERSISTENT, "message_id": str(message.message_id), "type": message.type},
+        properties={
+            "delivery_mode": _PERSISTENT,
+            "message_id": str(message.message_id),
+            "type": message.type,
+            **{name: value for name in _OPTIONAL if (value := getattr(message, name)) is not None},
+        },
     )
+
+
+def _needs_a_queue(exchange: str, message: Outgoing) -> bool:
+    """Not an integration's results, nor an answer straight into the queue that it named: nobody has to listen there."""
+    return exchange != RESULTS_EXCHANGE and not (exchange == "" and message.exchange == "")
 
 
 def _as_uuid(text: str | None) -> UUID:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Final
 
 from shared.messaging.acks import OpenTags
 from shared.messaging.broker import ATTEMPT, FIRST_FAILED_AT, Delivery
-from shared.messaging.rabbitmq.link import ERRORS, Link, declare
+from shared.messaging.rabbitmq.link import ERRORS, Link, Wanted, declare
 from shared.telemetry import log
 
 _LONGEST_PAUSE_SECONDS: Final = 5.0
@@ -23,16 +23,13 @@ class RabbitSubscription:
     def __init__(
         self,
         link: Link,
-        tiers: Mapping[str, float],
+        wanted: Wanted,
         queue: str,
         prefetch: int,
         consumer_tag: str,
-        *,
-        creates: bool = True,
     ) -> None:
         self._link = link
-        self._creates = creates
-        self._tiers = tiers
+        self._wanted = wanted
         self._queue = queue
         self._prefetch = prefetch
         self._consumer_tag = consumer_tag
@@ -91,7 +88,7 @@ class RabbitSubscription:
         self._link.open()
         channel: Any = self._link.channel
         # After a reset or a deleted volume the broker is empty: declare each time, it costs some milliseconds.
-        declare(channel, self._tiers, creates=self._creates)
+        declare(channel, self._wanted)
         channel.basic_qos(0, self._prefetch, False)
         channel.basic_consume(self._queue, consumer_tag=self._consumer_tag, callback=self._arrived)
         if self._losses:
@@ -137,4 +134,8 @@ def _delivery(message: Any, token: tuple[int, int]) -> Delivery:
         type=properties.get("type") or "",
         first_failed_at=float(first) if isinstance(first, int | float) else None,
         headers=headers,
+        user_id=properties.get("user_id") or "",
+        correlation_id=properties.get("correlation_id"),
+        reply_to=properties.get("reply_to"),
+        content_type=properties.get("content_type") or "",
     )

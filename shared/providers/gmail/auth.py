@@ -30,6 +30,9 @@ SCOPES: Mapping[Capability, tuple[str, ...]] = {
     Capability.SEND: (SEND, MODIFY, FULL),
 }
 
+# To send with: one that also looks into the mailbox if it is delegated. Google's token is for all of a set or none.
+SENDING_SCOPES = (MODIFY, f"{READONLY} {SEND}", FULL, SEND)
+
 
 class _Reply:
     """An answer in the shape that google-auth expects of its transport."""

@@ -1,4 +1,4 @@
-"""One mailbox through the Gmail API: listing, raw MIME, and the tidying up (which is in disposal.py)."""
+"""One mailbox through the Gmail API: listing, raw MIME; tidying up, sending and what was sent are in files of their own."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ from urllib.parse import quote, urlencode
 from shared.domain.api_keys import ApiKey
 from shared.domain.errors import ApiConnectError
 from shared.domain.mailboxes import Disposal, Folder, ListedMail, Provider
+from shared.domain.sending import DraftState, MailForm, SentIds
+from shared.mail.message_ids import normalise
 from shared.providers.answers import Call, objects, optional_text, text, unreadable
 from shared.providers.authorized import AuthorizedCalls
 from shared.providers.gmail.disposal import GmailDisposal
 from shared.providers.gmail.errors import explain
 from shared.providers.gmail.limits import MAX_PAGE, GmailQuota
 from shared.providers.gmail.raw_mail import answer_bytes, raw_mail, received_at
+from shared.providers.gmail.sending import GmailSending
+from shared.providers.gmail.sent_mail import GmailSent
 from shared.providers.http import Transport
 from shared.providers.provider import Budget, Page, RawMail, TokenSource
 
@@ -35,10 +39,13 @@ class GmailMailbox:
         budget: Budget,
     ) -> None:
         self.address = address
-        self._base = f"{key.endpoints.api}/gmail/v1/users/{quote(address, safe='@')}"
+        user = f"/gmail/v1/users/{quote(address, safe='@')}"
+        self._base = f"{key.endpoints.api}{user}"
         self._units = quota.units
         self._calls = AuthorizedCalls(transport, Provider.GOOGLE, address, token_source, budget, explain)
         self._disposal = GmailDisposal(self._calls, self._base, self._units)
+        self._sending = GmailSending(self._calls, key.endpoints.api, user, self._units, address)
+        self._sent = GmailSent(self._calls, self._base, self._units)
 
     def list_unread(self, folder: Folder, *, since: datetime | None, page: str | None, page_size: int) -> Page:
         """Newest first, ids only: Gmail's listing has no times. `since` is passed again for each page."""
@@ -76,6 +83,41 @@ class GmailMailbox:
             return None
         url = f"{self._base}/messages/{quote(last, safe='')}?format=minimal"
         return received_at(self._calls("oldest_unread", "GET", url, units=self._units["get"]).body)
+
+    def send(self, mime: bytes, *, form: MailForm = MailForm.MIME) -> SentIds:
+        """See Mailbox.send and GmailSending."""
+        if form is not MailForm.MIME:
+            raise ValueError("Gmail takes MIME only")
+        return self._sending.send(mime)
+
+    def find_sent(
+        self, message_id: str, reference: str, since: datetime, *, to: str = "", thorough: bool = True
+    ) -> SentIds | None:
+        """See Mailbox.find_sent and GmailSent.find. Always thorough: Gmail replaces our Message-ID."""
+        return self._sent.find(message_id, reference, since, to)
+
+    def read_back(self, provider_mail_id: str) -> str:
+        """One call."""
+        return normalise(self._sent.message_id(provider_mail_id))
+
+    def create_draft(self, mime: bytes) -> str:
+        """See GmailSending.create_draft."""
+        return self._sending.create_draft(mime)
+
+    def send_draft(self, draft_id: str) -> SentIds:
+        """See GmailSending.send_draft."""
+        return self._sending.send_draft(draft_id)
+
+    def draft_state(self, draft_id: str) -> DraftState:
+        """See GmailSending.draft_state."""
+        return self._sending.draft_state(draft_id)
+
+    def discard_draft(self, draft_id: str) -> None:
+        """See GmailSending.discard_draft."""
+        self._sending.discard_draft(draft_id)
+
+    def prime(self, header: str) -> None:
+        """Nothing: Gmail keeps X- fields."""
 
 
 def _listing(folder: Folder, since: datetime | None, page: str | None, page_size: int) -> str:

@@ -18,6 +18,7 @@ from shared.domain.errors import (
     PayloadRejected,
     PermissionMissing,
     ProviderUnavailable,
+    SendingLimitReached,
     Throttled,
 )
 from shared.providers.answers import Answer
@@ -29,6 +30,7 @@ _SCOPES = "https://developers.google.com/workspace/gmail/api/auth/scopes"
 _ENABLE = "https://console.cloud.google.com/apis/library/gmail.googleapis.com"
 _QUOTA = "https://developers.google.com/workspace/gmail/api/reference/quota"
 _ERRORS = "https://developers.google.com/workspace/gmail/api/guides/handle-errors"
+_SENDING = "https://support.google.com/a/answer/166852"
 _USERS = "https://admin.google.com/ac/users"
 
 _MAX_WAIT_SECONDS = 24 * 3600.0  # the longest block that Google names (sending limits)
@@ -117,6 +119,24 @@ ROWS: tuple[Row, ...] = (
     Row("internal_failure", ProviderUnavailable, "Google had a fault.", "Nothing: it is tried again.", _ERRORS),
     Row("temporarily_unavailable", ProviderUnavailable, "Google is busy.", "Nothing: it is tried again.", _ERRORS),
     # --- Gmail: not now. Before everything that a 403 could otherwise mean.
+    Row(
+        "userRateLimitExceeded",
+        SendingLimitReached,
+        "The mailbox has sent as many mails as Google lets it in a day.",
+        "Nothing: it waits, up to 24 hours. For more, send through several mailboxes.",
+        _SENDING,
+        contains="mail sending",
+        example="User-rate limit exceeded.  Retry after 2026-09-11T20:00:00.000Z (Mail sending)",
+    ),
+    Row(
+        "rateLimitExceeded",
+        SendingLimitReached,
+        "The mailbox has sent as many mails as Google lets it in a day.",
+        "Nothing: it waits, up to 24 hours. For more, send through several mailboxes.",
+        _SENDING,
+        contains="mail sending",
+        example="User-rate limit exceeded.  Retry after 2026-09-11T20:00:00.000Z (Mail sending)",
+    ),
     Row("rateLimitExceeded", Throttled, "The quota of this minute is used up.", "Nothing: it waits.", _QUOTA),
     Row(
         "userRateLimitExceeded", Throttled, "The user's quota of this minute is used up.", "Nothing: it waits.", _QUOTA
@@ -125,7 +145,7 @@ ROWS: tuple[Row, ...] = (
     Row("quotaExceeded", Throttled, "A quota of the project is used up.", "Nothing: it waits.", _QUOTA),
     Row("dailyLimitExceeded", Throttled, "The project's day quota is used up.", "Wait, or raise the quota.", _QUOTA),
     Row("concurrentLimitExceeded", Throttled, "Too many requests at once.", "Nothing: it waits.", _QUOTA),
-    Row("sendingLimitExceeded", Throttled, "The user sent its day's mails.", "Nothing: it waits.", _QUOTA),
+    Row("sendingLimitExceeded", SendingLimitReached, "The user sent its day's mails.", "Nothing: it waits.", _SENDING),
     Row("RESOURCE_EXHAUSTED", Throttled, "A quota is used up.", "Nothing: it waits.", _QUOTA),
     Row("backendError", ProviderUnavailable, "Google had a fault.", "Nothing: it is tried again.", _ERRORS),
     Row("internalError", ProviderUnavailable, "Google had a fault.", "Nothing: it is tried again.", _ERRORS),
@@ -207,6 +227,24 @@ ROWS: tuple[Row, ...] = (
     ),
     Row("notFound", MailGone, "The mail is not there any more.", "Nothing.", _ERRORS),
     # --- Gmail: what we asked
+    Row(
+        "invalidArgument",
+        PayloadRejected,
+        "A recipient is missing, malformed, or there are too many.",
+        "Correct the addresses, or send to fewer at a time.",
+        _SENDING,
+        contains="recipient",
+        example="Recipient address required",
+    ),
+    Row(
+        "invalidArgument",
+        PayloadRejected,
+        "An address field of the mail can't be read.",
+        "Correct the address.",
+        _ERRORS,
+        contains="Invalid To header",
+        example="Invalid To header",
+    ),
     Row("invalidArgument", PayloadRejected, "Gmail refuses the request.", "Report this as a fault.", _ERRORS),
     Row("badRequest", PayloadRejected, "Gmail refuses the request.", "Report this as a fault.", _ERRORS),
     Row("uploadTooLarge", PayloadRejected, "The mail is too large.", "Make it smaller.", _ERRORS),
@@ -237,7 +275,7 @@ def explain(answer: Answer) -> ApiConnectError:
         wait = retry_after_in(message, answered_at(answer))
     code = reasons[0] if reasons else ""
     rows = [row for reason in reasons if (row := find_row(ROWS, reason, message)) is not None]
-    throttle = next((row for row in rows if row.error is Throttled), None)
+    throttle = next((row for row in rows if issubclass(row.error, Throttled)), None)
     if throttle or answer.status == 429:
         return raised(throttle or _THROTTLE, answer.call, message, retry_after=wait, code=code)
     if answer.status >= 500:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from shared.domain.mailboxes import Disposal
+from shared.domain.sending import SendLimits
 from shared.providers.provider import BudgetLimits
 
 WINDOW_SECONDS = 60
@@ -21,6 +22,16 @@ BATCH_SIZES: Mapping[Disposal, int] = {disposal: BATCH_IDS for disposal in Dispo
 # In any window: burst + rate * window, plus what was reserved shortly before it and is spent inside.
 _BURST_SHARE = 0.02
 _IN_HAND_SHARE = 0.01
+_KEPT_SHARE = 0.25  # of the burst; what remains for the rest is well more than a slice and than the dearest call
+
+# Source: Google Workspace Admin Help, "Gmail sending limits in Google Workspace" (trial accounts: 500 mails a day). Recipients of
+# one mail sent through the API: 500 in one edition of that page, 100 in another.
+SEND_LIMITS = SendLimits(messages_per_day=2_000, recipients_per_day=10_000, recipients_per_mail=100)
+
+# Source: the discovery document of Gmail v1 (users.messages.send, mediaUpload.maxSize).
+LARGEST_MAIL_BYTES = 36_700_160
+# A JSON body is taken up to 5 MB; base64 makes four bytes of three.
+LARGEST_JSON_MAIL_BYTES = 3_500_000
 
 UNITS: Mapping[str, int] = {
     "get": 20,
@@ -31,6 +42,11 @@ UNITS: Mapping[str, int] = {
     "batchModify": 50,
     "batchDelete": 50,
     "send": 100,
+    "metadata": 20,
+    "drafts.create": 10,
+    "drafts.get": 5,
+    "drafts.delete": 10,
+    "drafts.send": 100,
     "profile": 1,
     "labels.list": 1,
     "labels.create": 5,
@@ -47,4 +63,5 @@ class GmailQuota:
     def limits(self) -> BudgetLimits:
         """As a token bucket that stays inside the quota in every window of a minute."""
         rate = self.units_per_minute * (1 - _BURST_SHARE - _IN_HAND_SHARE) / WINDOW_SECONDS
-        return BudgetLimits(rate, burst=self.units_per_minute * _BURST_SHARE, slots=SLOTS)
+        burst = self.units_per_minute * _BURST_SHARE
+        return BudgetLimits(rate, burst=burst, slots=SLOTS, kept_for_sends=burst * _KEPT_SHARE)

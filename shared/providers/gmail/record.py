@@ -8,7 +8,7 @@ from shared.domain.api_keys import GOOGLE_ENDPOINTS, ApiKey
 from shared.domain.mailboxes import Folder, Provider, normalize_address
 from shared.providers.gmail import auth
 from shared.providers.gmail.client import GmailMailbox
-from shared.providers.gmail.limits import BATCH_SIZES, GmailQuota
+from shared.providers.gmail.limits import BATCH_SIZES, SEND_LIMITS, GmailQuota
 from shared.providers.http import Transport
 from shared.providers.provider import ProviderRecord
 
@@ -33,8 +33,10 @@ def gmail_record(transport: Transport, quota: GmailQuota | None = None) -> Provi
         endpoints=GOOGLE_ENDPOINTS,
         folders=(Folder.INBOX, Folder.JUNK),
         scopes=auth.SCOPES,
+        sending_scopes=auth.SENDING_SCOPES,
         max_custom_headers=None,
         limits=known.limits(),
+        send_limits=SEND_LIMITS,
         batch_sizes=BATCH_SIZES,
         token_subject=auth.token_subject,
         acquire_token=partial(auth.acquire_token, transport),

@@ -1,4 +1,4 @@
-"""One mailbox through Graph: listing, raw MIME, and the tidying up (which is in disposal.py)."""
+"""One mailbox through Graph: listing, raw MIME; tidying up, sending and what was sent are in files of their own."""
 
 from __future__ import annotations
 
@@ -10,11 +10,15 @@ from urllib.parse import quote, urlencode, urlsplit
 from shared.domain.api_keys import ApiKey
 from shared.domain.errors import ApiConnectError
 from shared.domain.mailboxes import Disposal, Folder, ListedMail, Provider
+from shared.domain.sending import DraftState, MailForm, SentIds
+from shared.mail.message_ids import normalise
 from shared.providers.answers import Call, objects, optional_text, text, unreadable, utc_time
 from shared.providers.authorized import AuthorizedCalls
 from shared.providers.graph.disposal import IMMUTABLE_IDS, GraphDisposal
 from shared.providers.graph.errors import explain
 from shared.providers.graph.limits import MAX_PAGE
+from shared.providers.graph.sending import GraphSending
+from shared.providers.graph.sent_items import GraphSentItems
 from shared.providers.http import Transport
 from shared.providers.provider import Budget, Page, RawMail, TokenSource
 
@@ -33,6 +37,9 @@ class GraphMailbox:
         self._user = f"/users/{quote(address, safe='@')}"
         self._calls = AuthorizedCalls(transport, Provider.MICROSOFT, address, token_source, budget, explain)
         self._disposal = GraphDisposal(self._calls, self._api, self._user, address)
+        base = f"{self._api}/v1.0{self._user}"
+        self._sending = GraphSending(self._calls, self._api, base, address)
+        self._sent_items = GraphSentItems(self._calls, base)
 
     def list_unread(self, folder: Folder, *, since: datetime | None, page: str | None, page_size: int) -> Page:
         """Oldest first. `page`: the provider's own nextLink, followed as it is."""
@@ -68,6 +75,40 @@ class GraphMailbox:
         """One call: the listing is sorted."""
         first = self.list_unread(folder, since=None, page=None, page_size=1).mails
         return first[0].received_at if first else None
+
+    def send(self, mime: bytes, *, form: MailForm = MailForm.MIME) -> SentIds:
+        """See Mailbox.send and GraphSending."""
+        return self._sending.send(mime, form)
+
+    def find_sent(
+        self, message_id: str, reference: str, since: datetime, *, to: str = "", thorough: bool = True
+    ) -> SentIds | None:
+        """See Mailbox.find_sent and GraphSentItems.find."""
+        return self._sent_items.find(message_id, reference, since, thorough=thorough)
+
+    def read_back(self, provider_mail_id: str) -> str:
+        """One call."""
+        return normalise(self._sent_items.message_id(provider_mail_id))
+
+    def create_draft(self, mime: bytes) -> str:
+        """See GraphSending.create_draft."""
+        return self._sending.create_draft(mime)
+
+    def send_draft(self, draft_id: str) -> SentIds:
+        """See GraphSending.send_draft."""
+        return self._sending.send_draft(draft_id)
+
+    def draft_state(self, draft_id: str) -> DraftState:
+        """See GraphSending.draft_state."""
+        return self._sending.draft_state(draft_id)
+
+    def discard_draft(self, draft_id: str) -> None:
+        """See GraphSending.discard_draft."""
+        self._sending.discard_draft(draft_id)
+
+    def prime(self, header: str) -> None:
+        """See GraphSending.prime."""
+        self._sending.prime(header)
 
     def _listing(self, folder: Folder, since: datetime | None, page_size: int) -> str:
         """Graph sorts only by what stands first in the filter, so the time is always there (InefficientFilter)."""

@@ -14,6 +14,7 @@ from shared.domain.errors import (
     PayloadRejected,
     PermissionMissing,
     ProviderUnavailable,
+    SendingLimitReached,
     Throttled,
 )
 from shared.providers.answers import Answer, Call
@@ -24,6 +25,7 @@ _APPS = "https://entra.microsoft.com/#view/Microsoft_AAD_RegisteredApps/Applicat
 _CONSENT = "https://learn.microsoft.com/graph/permissions-reference"
 _SCOPING = "https://learn.microsoft.com/graph/auth-limit-mailbox-access"
 _GRAPH = "https://learn.microsoft.com/graph/errors"
+_SENDING = "https://learn.microsoft.com/office365/servicedescriptions/exchange-online-service-description/exchange-online-limits"
 _THROTTLING = "https://learn.microsoft.com/graph/throttling"
 
 _NEW_SECRET = "Make a new client secret under Certificates & secrets and put its Value (not its ID) into the key."
@@ -276,6 +278,15 @@ ROWS: tuple[Row, ...] = (
         "Use at most 5, or send as MIME.",
         _GRAPH,
     ),
+    Row(
+        "ErrorInvalidRequest",
+        MailGone,
+        "It is no draft any more: it was sent.",
+        "Nothing.",
+        _GRAPH,
+        contains="not a draft",
+        example="The message is not a draft and cannot be sent.",
+    ),
     Row("ErrorMessageSizeExceeded", PayloadRejected, "The mail is too large.", "Make it smaller.", _GRAPH),
     Row("ErrorQuotaExceeded", PayloadRejected, "The mailbox is full.", "Empty it or give it more room.", _GRAPH),
     Row(
@@ -291,13 +302,19 @@ ROWS: tuple[Row, ...] = (
     ),
     Row("TooManyRequests", Throttled, "Too many requests.", "Nothing: it waits.", _THROTTLING),
     Row("ErrorExceededConnectionCount", Throttled, "Too many requests at once.", "Nothing: it waits.", _THROTTLING),
-    Row("ErrorExceededMessageLimit", Throttled, "The mailbox sent its day's mails.", "Nothing: it waits.", _THROTTLING),
+    Row(
+        "ErrorExceededMessageLimit",
+        SendingLimitReached,
+        "The mailbox has sent as many mails as Exchange lets it for now.",
+        "Nothing: it waits. For more, send through several mailboxes.",
+        _SENDING,
+    ),
     Row(
         "ErrorSubmissionQuotaExceeded",
-        Throttled,
-        "The mailbox sent its day's mails.",
-        "Nothing: it waits.",
-        _THROTTLING,
+        SendingLimitReached,
+        "The mailbox has sent to as many recipients as Exchange lets it in a day.",
+        "Nothing: it waits. For more, send through several mailboxes.",
+        _SENDING,
     ),
     Row("ErrorServerBusy", Throttled, "Exchange asks to wait.", "Nothing: it waits.", _THROTTLING),
     Row(
@@ -344,15 +361,16 @@ def explain_parts(
 ) -> ApiConnectError:
     """The same for one item of a `$batch`, which has a status and a body of its own."""
     code, message = _code_and_message(body or {})
+    row = find_row(ROWS, code, message)
+    throttle = row if row is not None and issubclass(row.error, Throttled) else None
     if status == 429:
-        return raised(_THROTTLE, call, message, retry_after=retry_after, code=code)
+        return raised(throttle or _THROTTLE, call, message, retry_after=retry_after, code=code)
     if status >= 500:
-        row = find_row(ROWS, code, message)
-        outage = row if row is not None and row.error is Throttled else _OUTAGE
+        outage = throttle or _OUTAGE
         return raised(outage, call, message or f"status {status}", retry_after=retry_after, code=code or str(status))
     if not code:
         return raised(_NO_REASON, call, f"status {status}", retry_after=retry_after, code=str(status))
-    row = find_row(ROWS, code, message) or _by_oauth_word(body or {}, message) or BY_STATUS.get(status, _OTHER)
+    row = row or _by_oauth_word(body or {}, message) or BY_STATUS.get(status, _OTHER)
     return raised(row, call, message, retry_after=retry_after, code=code)
 
 

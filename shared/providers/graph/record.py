@@ -8,7 +8,7 @@ from shared.domain.api_keys import MICROSOFT_ENDPOINTS, ApiKey
 from shared.domain.mailboxes import Capability, Folder, Provider, normalize_address
 from shared.providers.graph import auth
 from shared.providers.graph.client import GraphMailbox
-from shared.providers.graph.limits import BATCH_SIZES, LIMITS, MAX_CUSTOM_HEADERS
+from shared.providers.graph.limits import BATCH_SIZES, LIMITS, MAX_CUSTOM_HEADERS, SEND_LIMITS
 from shared.providers.http import Transport
 from shared.providers.provider import ProviderRecord
 
@@ -27,8 +27,10 @@ def graph_record(transport: Transport) -> ProviderRecord:
         endpoints=MICROSOFT_ENDPOINTS,
         folders=(Folder.INBOX, Folder.JUNK),
         scopes=dict.fromkeys(Capability, (auth.DEFAULT_SCOPE,)),
+        sending_scopes=(auth.DEFAULT_SCOPE,),
         max_custom_headers=MAX_CUSTOM_HEADERS,
         limits=LIMITS,
+        send_limits=SEND_LIMITS,
         batch_sizes=BATCH_SIZES,
         token_subject=auth.token_subject,
         acquire_token=partial(auth.acquire_token, transport),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from shared.domain.installation import BounceServerRecord
 from shared.storage.database import Connection
+from shared.storage.provisioning.mailbox_links import link
 
 
 def save(connection: Connection, server: BounceServerRecord) -> None:
@@ -11,18 +12,7 @@ def save(connection: Connection, server: BounceServerRecord) -> None:
 
     One that waits for a passed check goes on waiting, unless it is to be inactive anyway.
     """
-    mailbox = connection.execute(
-        """
-        insert into mailboxes (customer_id, email, provider, api_key_id)
-        select customer_id, %s, provider, id from api_keys where uid = %s
-        on conflict (customer_id, email, provider) do update set
-            api_key_id = excluded.api_key_id,
-            connection = case when mailboxes.api_key_id = excluded.api_key_id then mailboxes.connection else 'unknown' end,
-            next_poll_at = now()
-        returning id
-        """,
-        (server.email, server.key),
-    ).fetchone()
+    mailbox_id = link(connection, server.email, server.key)
     connection.execute(
         """
         insert into bounce_servers (uid, customer_id, mailbox_id, name, locked, status, disposal, move_to, read_junk,
@@ -37,7 +27,7 @@ def save(connection: Connection, server: BounceServerRecord) -> None:
             poll_seconds = excluded.poll_seconds, blacklist_scope = excluded.blacklist_scope
         """,
         (
-            server.uid, server.customer, mailbox[0] if mailbox else None, server.name, server.locked, server.status,
+            server.uid, server.customer, mailbox_id, server.name, server.locked, server.status,
             server.disposal, server.move_to, server.read_junk, server.dry_run, server.only_mail_from,
             server.poll_seconds, server.blacklist_scope,
         ),
@@ -47,14 +37,3 @@ def save(connection: Connection, server: BounceServerRecord) -> None:
 def remove(connection: Connection, uid: str) -> None:
     """Deletes a server. Its mailbox's ledger and log stay."""
     connection.execute("delete from bounce_servers where uid = %s", (uid,))
-
-
-def forget_idle_mailboxes(connection: Connection) -> int:
-    """Deletes mailboxes that no server looks into and that never held a mail; returns how many."""
-    return connection.execute(
-        """
-        delete from mailboxes m
-        where not exists (select 1 from bounce_servers s where s.mailbox_id = m.id)
-          and not exists (select 1 from fetched_mail f where f.mailbox_id = m.id)
-        """
-    ).rowcount

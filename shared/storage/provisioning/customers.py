@@ -58,11 +58,12 @@ def save_customer(connection: Connection, customer: CustomerRecord) -> None:
     """Creates or updates a customer. Its group must exist."""
     connection.execute(
         """
-        insert into customers (uid, name, group_id)
-        values (%s, %s, (select id from customer_groups where name = %s))
-        on conflict (uid) do update set name = excluded.name, group_id = excluded.group_id
+        insert into customers (uid, name, group_id, tracking_url)
+        values (%s, %s, (select id from customer_groups where name = %s), %s)
+        on conflict (uid) do update
+        set name = excluded.name, group_id = excluded.group_id, tracking_url = excluded.tracking_url
         """,
-        (customer.uid, customer.name, customer.group),
+        (customer.uid, customer.name, customer.group, customer.tracking_url),
     )
 
 
@@ -91,20 +92,3 @@ def belongings(connection: Connection, uid: str) -> dict[str, int]:
     ).fetchone()
     counts = dict(zip(("sent mails", "bounce log rows", "mailboxes with a history"), row or (0, 0, 0), strict=True))
     return {what: count for what, count in counts.items() if count}
-
-
-def lock_and_count_bounce_servers(connection: Connection, customer_id: int) -> tuple[int, int | None, int]:
-    """For a customer's own creation: (servers it has, its group's limit or None, the system's limit).
-
-    Locks the customer's row until the transaction ends, so that of two creations at once the second counts the first (A060).
-    """
-    connection.execute("select 1 from customers where id = %s for update", (customer_id,))
-    row = connection.execute(
-        """
-        select (select count(*) from bounce_servers where customer_id = c.id), g.max_bounce_servers,
-               (select (value #>> '{}')::integer from settings where key = 'max_bounce_servers')
-        from customers c left join customer_groups g on g.id = c.group_id where c.id = %s
-        """,
-        (customer_id,),
-    ).fetchone()
-    return (row[0], row[1], row[2] or 0) if row else (0, None, 0)

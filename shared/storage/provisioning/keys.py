@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from psycopg.types.json import Jsonb
+
 from shared.domain.installation import KeyRecord
 from shared.storage.database import Connection
 from shared.storage.sealing import SealBroken, Sealer
@@ -17,14 +19,14 @@ def save(connection: Connection, key: KeyRecord, secret_sealed: bytes | None) ->
         "uid": key.uid, "name": key.name, "provider": key.provider, "customer": key.customer, "tenant": key.tenant_id,
         "client": key.client_id, "email": key.service_account_email, "key_id": key.private_key_id,
         "credential": key.credential, "authority": key.authority_url, "api": key.api_url,
-        "expires": key.secret_expires_on, "secret": secret_sealed,
+        "expires": key.secret_expires_on, "secret": secret_sealed, "limits": Jsonb(dict(key.send_limits)),
     }  # fmt: skip
     updated = connection.execute(
         """
         update api_keys set name = %(name)s, tenant_id = %(tenant)s, client_id = %(client)s,
             service_account_email = %(email)s, private_key_id = %(key_id)s, credential = %(credential)s,
             authority_url = %(authority)s, api_url = %(api)s, secret_expires_on = %(expires)s,
-            secret_sealed = coalesce(%(secret)s::bytea, secret_sealed), updated_at = now()
+            send_limits = %(limits)s, secret_sealed = coalesce(%(secret)s::bytea, secret_sealed), updated_at = now()
         where uid = %(uid)s returning id
         """,
         values,
@@ -34,9 +36,11 @@ def save(connection: Connection, key: KeyRecord, secret_sealed: bytes | None) ->
     row = connection.execute(
         """
         insert into api_keys (uid, name, provider, customer_id, tenant_id, client_id, service_account_email,
-                              private_key_id, credential, authority_url, api_url, secret_expires_on, secret_sealed)
+                              private_key_id, credential, authority_url, api_url, secret_expires_on, secret_sealed,
+                              send_limits)
         values (%(uid)s, %(name)s, %(provider)s, (select id from customers where uid = %(customer)s), %(tenant)s,
-                %(client)s, %(email)s, %(key_id)s, %(credential)s, %(authority)s, %(api)s, %(expires)s, %(secret)s)
+                %(client)s, %(email)s, %(key_id)s, %(credential)s, %(authority)s, %(api)s, %(expires)s, %(secret)s,
+                %(limits)s)
         returning id
         """,
         values,

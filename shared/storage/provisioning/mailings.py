@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shared.domain.installation import CampaignRecord, ListRecord, SentMailRecord, SubscriberRecord, Tally
+from shared.domain.installation import (
+    CampaignGroupRecord,
+    CampaignRecord,
+    ListRecord,
+    SentMailRecord,
+    SubscriberRecord,
+    Tally,
+)
 from shared.storage.database import Connection
 
 # A subscriber only ever moves towards silence by an import: confirmed and unconfirmed, then unsubscribed, then blacklisted.
@@ -39,15 +46,27 @@ def save_list(connection: Connection, row: ListRecord) -> None:
     )
 
 
+def save_campaign_group(connection: Connection, row: CampaignGroupRecord) -> None:
+    """Creates or renames a campaign group; its customer does not change."""
+    connection.execute(
+        """
+        insert into campaign_groups (uid, customer_id, name) values (%s, (select id from customers where uid = %s), %s)
+        on conflict (uid) do update set name = excluded.name
+        """,
+        (row.uid, row.customer, row.name),
+    )
+
+
 def save_campaign(connection: Connection, row: CampaignRecord) -> None:
     """Creates or updates a campaign; its customer does not change."""
     connection.execute(
         """
-        insert into campaigns (uid, customer_id, name, list_id)
-        values (%s, (select id from customers where uid = %s), %s, (select id from lists where uid = %s))
-        on conflict (uid) do update set name = excluded.name, list_id = excluded.list_id
+        insert into campaigns (uid, customer_id, name, list_id, group_id)
+        values (%s, (select id from customers where uid = %s), %s, (select id from lists where uid = %s),
+                (select id from campaign_groups where uid = %s))
+        on conflict (uid) do update set name = excluded.name, list_id = excluded.list_id, group_id = excluded.group_id
         """,
-        (row.uid, row.customer, row.name, row.list),
+        (row.uid, row.customer, row.name, row.list, row.campaign_group),
     )
 
 
@@ -153,6 +172,11 @@ def remove_list(connection: Connection, uid: str) -> None:
 def remove_campaign(connection: Connection, uid: str) -> None:
     """Deletes a campaign that no sent mail names."""
     connection.execute("delete from campaigns where uid = %s", (uid,))
+
+
+def remove_campaign_group(connection: Connection, uid: str) -> None:
+    """Deletes a group that no campaign and no send names, and with it who was taken out of it."""
+    connection.execute("delete from campaign_groups where uid = %s", (uid,))
 
 
 def compare_sent_mail(connection: Connection, mails: Sequence[SentMailRecord]) -> Tally:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
-from services.actions.handler import MailClassifiedHandler
+from services.actions.handler.mail_classified import MailClassifiedHandler
 from services.fetcher.handler import PollMailboxHandler
 from services.fetcher.handler.leases import Leases
 from services.fetcher.settings import FetcherSettings

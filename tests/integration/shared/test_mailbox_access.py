@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from shared.domain.api_keys import ApiKey
-from shared.domain.errors import CredentialsRejected, Diagnosis, Throttled
+from shared.domain.errors import (
+    CredentialsRejected,
+    Diagnosis,
+    SendingLimitReached,
+    SendNotYet,
+    SendOutcomeUnknown,
+    Throttled,
+)
 from shared.domain.mailboxes import Capability, Folder, Provider
+from shared.domain.sending import SendLimits
 from shared.domain.tokens import AccessToken
-from shared.mailbox_access import MailboxAccess
+from shared.mailbox_access import MailboxAccess, OpenMailbox
 from shared.providers.memory import MemoryProvider
 from shared.providers.provider import BudgetLimits, ProviderRecord
+from shared.storage import api_keys
 from shared.storage.database import Database
 from tests.builders import SEALER, a_system_key
 from tests.integration.shared.storage.looking import do, rows
 
 BOX = "bounces@news.example.com"
+MAIL = b"From: <bounces@news.example.com>\r\nTo: <a@example.net>\r\nMessage-ID: <1@news.example.com>\r\n\r\nHi\r\n"
 LADDER = {
     Capability.READ: ("readonly", "modify", "full"),
     Capability.MODIFY: ("modify", "full"),
@@ -28,7 +39,8 @@ LADDER = {
 }
 MAY = {
     "readonly": frozenset({Capability.READ}),
-    "modify": frozenset({Capability.READ, Capability.MODIFY}),
+    "modify": frozenset({Capability.READ, Capability.MODIFY, Capability.SEND}),
+    "send": frozenset({Capability.SEND}),
     "full": frozenset({Capability.READ, Capability.MODIFY, Capability.DELETE}),
 }
 DENIED = Diagnosis("unauthorized_client", "The scope is not delegated.", "Delegate it.")
@@ -47,14 +59,15 @@ class Google:
         return replace(
             self.memory.record(),
             scopes=LADDER,
+            sending_scopes=("modify", "readonly send", "send"),
             acquire_token=self._token,
-            granted=lambda token, scopes: MAY[scopes],
+            granted=lambda token, scopes: frozenset().union(*(MAY[one] for one in scopes.split())),
             **more,  # type: ignore[arg-type]
         )
 
     def _token(self, key: ApiKey, address: str, scopes: str) -> AccessToken:
         self.asked[scopes] += 1
-        if scopes not in self.given:
+        if set(scopes.split()) - set(self.given):
             raise CredentialsRejected(f"{scopes} for {address}", DENIED, mailbox=address, call="token")
         return AccessToken(f"token for {scopes}", datetime.now(UTC) + timedelta(hours=1))
 
@@ -121,3 +134,84 @@ def test_a_mailbox_keeps_its_budget_and_gives_its_slots_back(database: Database)
         do(database, "update mailbox_budgets set available = 1")
         assert len(opened.mailbox.list_unread(Folder.INBOX, since=None, page=None, page_size=10).mails) == 1
     assert rows(database, "select * from budget_slots") == []
+
+
+class TestSending:
+    """Opened to send: with a token that also looks, where the key has one, and under the provider's send rate."""
+
+    @pytest.mark.parametrize(
+        ("given", "got"),
+        [
+            (["readonly", "send", "modify"], {"modify"}),
+            (["readonly", "send"], {"readonly", "send"}),
+            (["send"], {"send"}),
+            (["modify"], {"modify"}),
+        ],
+    )
+    def test_the_token_is_the_most_useful_one_that_is_given(
+        self, database: Database, given: list[str], got: set[str]
+    ) -> None:
+        assert granted(database, Google(given), Capability.SEND) == frozenset().union(*(MAY[one] for one in got))
+
+    def test_what_was_refused_is_not_asked_for_again_within_the_hour(self, database: Database) -> None:
+        google = Google(["send"])
+        for _ in range(2):
+            granted(database, google, Capability.SEND)
+        assert google.asked == Counter({"modify": 1, "readonly send": 1, "send": 1})
+
+    def test_a_key_that_may_not_send_is_refused_and_it_is_remembered(self, database: Database) -> None:
+        with pytest.raises(CredentialsRejected):
+            granted(database, Google(["readonly"]), Capability.SEND)
+        assert rows(database, "select capability, granted from key_capabilities") == [("send", False)]
+
+    def test_a_mail_takes_a_place_and_the_next_is_told_when_one_is_free(self, database: Database) -> None:
+        with sending(database, SendLimits(per_minute=1)) as opened:
+            with opened.sending():
+                opened.mailbox.send(MAIL)
+            with pytest.raises(SendNotYet) as not_yet, opened.sending():
+                opened.mailbox.send(MAIL)
+        assert timedelta(seconds=50) < not_yet.value.until - datetime.now(UTC) <= timedelta(seconds=60)
+
+    def test_a_key_may_have_other_limits_than_its_provider(self, database: Database) -> None:
+        with database.transaction() as connection:
+            api_keys.set_send_limits(connection, 1, {"per_minute": 2})
+        with sending(database, SendLimits(per_minute=1, messages_per_day=9)) as opened:
+            for _ in range(2):
+                with opened.sending():
+                    opened.mailbox.send(MAIL)
+            with pytest.raises(SendNotYet), opened.sending():
+                pass
+            assert opened.record.send_limits_of(opened.key) == SendLimits(per_minute=2, messages_per_day=9)
+
+    @pytest.mark.parametrize("limits", [{"per_minute": 0}, {"per_hour": 5}])
+    def test_a_limit_that_is_none_is_refused(self, database: Database, limits: dict[str, int]) -> None:
+        with database.transaction() as connection, pytest.raises(ValueError, match="per_minute"):
+            api_keys.set_send_limits(connection, 1, limits)
+
+    @pytest.mark.parametrize("error", [Throttled("no"), SendOutcomeUnknown("cut"), RuntimeError("a fault of ours")])
+    def test_a_send_that_fails_keeps_its_place_for_the_window(self, database: Database, error: Exception) -> None:
+        with sending(database, SendLimits(per_minute=1)) as opened:
+            with pytest.raises(type(error)), opened.sending():
+                raise error
+            with pytest.raises(SendNotYet), opened.sending():
+                pass
+
+    def test_after_a_refusal_to_send_nobody_tries_before_the_time_that_was_named(self, database: Database) -> None:
+        with sending(database, SendLimits()) as opened:
+            with pytest.raises(SendingLimitReached), opened.sending():
+                raise SendingLimitReached("that was the day's last", retry_after=7200)
+            with pytest.raises(SendNotYet) as not_yet, opened.sending():
+                pass
+            assert not_yet.value.retry_after == pytest.approx(7200, abs=5)
+            assert opened.mailbox.find_sent("a@b.example", "r", datetime(2026, 1, 1, tzinfo=UTC)) is None
+
+
+@contextmanager
+def sending(database: Database, limits: SendLimits) -> Iterator[OpenMailbox]:
+    """The mailbox, opened to send, at a provider with these limits."""
+    google = Google(["modify"])
+    google.memory.open(BOX)
+    record = google.record(send_limits=limits)
+    access = MailboxAccess(database, SEALER, {Provider.GOOGLE: record}, "tests")
+    with access.open(1, BOX, Capability.SEND, patience=1.0) as opened:
+        yield opened

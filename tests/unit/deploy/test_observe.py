@@ -85,9 +85,17 @@ def test_no_query_adds_up_what_every_scheduler_shows(query: Any) -> None:
 
 
 def test_the_queues_that_the_queries_name_are_the_works() -> None:
-    work = re.compile("(token_refresher|fetcher|classifier|actions)[.][a-z_]+")
-    assert all(work.fullmatch(queue) for queue in work_queues())
-    assert not any(work.fullmatch(name) for queue in work_queues() for name in (dead_queue(queue), retry_queue("10s")))
+    named = {
+        match for query in all_queries() for match in re.findall(r'queue=~"([^"]+)",queue!~"([^"]+)"', query.promql)
+    }
+    ((work, parked),) = named
+    queues = (*work_queues(), "sender.send_mail", "sender.send_mail.shop")
+
+    def counted(queue: str) -> bool:
+        return bool(re.fullmatch(work, queue)) and not re.fullmatch(parked, queue)
+
+    assert all(counted(queue) for queue in queues)
+    assert not any(counted(name) for queue in queues for name in (dead_queue(queue), retry_queue("10s")))
 
 
 @pytest.mark.parametrize(("name", "dashboard"), dashboards().items())

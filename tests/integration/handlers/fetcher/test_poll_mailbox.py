@@ -391,6 +391,24 @@ class TestOneAtATime:
             handler.handle(_poll_of(mailbox_id))
         assert works.microsoft.calls["list_unread"] == 0
 
+    def test_a_poll_that_came_too_early_does_not_keep_the_next_one_waiting(
+        self, works: Works, mailbox_id: MailboxId
+    ) -> None:
+        soon = "update mailboxes set next_poll_at = now() + interval '1 minute', poll_requested_until = now() + interval '2 minutes'"
+        do(works.database, soon)
+        with works.fetcher() as handler:
+            handler.handle(_poll_of(mailbox_id))
+        assert value(works.database, "select poll_requested_until from mailboxes") is None
+
+    def test_a_second_message_leaves_the_mark_of_a_poll_that_is_under_way(
+        self, works: Works, mailbox_id: MailboxId
+    ) -> None:
+        asked = "update mailboxes set leased_until = now() + interval '1 minute', poll_requested_until = now() + interval '2 minutes'"
+        do(works.database, asked)
+        with works.fetcher() as handler:
+            handler.handle(_poll_of(mailbox_id))
+        assert value(works.database, "select poll_requested_until > now() from mailboxes") is True
+
     def test_both_providers_mailboxes_are_polled_by_one_fetcher(self, works: Works, mailbox_id: MailboxId) -> None:
         google = a_bounce_server(works.database, key="g", provider=Provider.GOOGLE)
         works.google.plant(BOX, b"at google")

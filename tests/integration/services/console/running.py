@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from click.testing import Result
 
-from services.actions.handler import MailClassifiedHandler
+from services.actions.handler.mail_classified import MailClassifiedHandler
 from shared.contracts.events import MailClassified
 from shared.domain.mailboxes import MailId
 from shared.messaging.memory import MemoryBroker

@@ -24,6 +24,8 @@ NAMES: dict[tuple[str, ...], set[str]] = {
     ("mailbox", "start", "bounces@news.example.com", "--anyway"): {"started", "checks"},
     ("tokens", "reset"): {"tokens", "expired_leases", "live_leases"},
     ("bounces", "unmatched"): {"unmatched"},
+    ("bounces", "runs"): {"runs"},
+    ("bounces", "held", "list"): {"holds"},
     ("blacklist", "list"): {"entries", "total"},
     ("blacklist", "add", "a@example.com"): {"added", "already", "subscribers_changed"},
     ("dead-letters", "list"): {"dead_letters"},

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from services.console.core.limits import allowed_to_create, effective_limit
 from services.console.handler.reopening import reclassify
 from shared.contracts.events import MailFetched
 from shared.contracts.naming import mail_message_id
@@ -18,7 +16,6 @@ from shared.messaging.unit import UnitFactory
 from shared.storage import dead_letters
 from shared.storage.database import Database
 from shared.storage.dead_letters import Parked
-from shared.storage.provisioning import customers
 from tests.builders import READER, a_customer, a_mailbox, a_served_mail, a_subscriber
 from tests.integration.services.console.running import AskJson, Console, rows
 
@@ -127,26 +124,3 @@ def test_a_reclassified_mail_goes_out_under_a_new_message_id(database: Database)
     [delivery] = broker.subscribe(queue_for(MailFetched), 10, "test").receive(10, 1.0)
     assert delivery.message_id == str(mail_message_id(MailFetched.type, mail_id, 1))
     assert rows(database, "select stage from fetched_mail") == [("fetched",)]
-
-
-def test_concurrent_creations_do_not_pass_the_limit(database: Database) -> None:
-    customer_id = a_customer(database)
-    mailbox_id = a_mailbox(database)
-    with database.transaction() as connection:
-        customers.save_settings(connection, {"max_bounce_servers": 2})
-
-    def create(number: int) -> bool:
-        with database.transaction() as connection:
-            existing, group, system = customers.lock_and_count_bounce_servers(connection, customer_id)
-            if not allowed_to_create(effective_limit(group, system), existing):
-                return False
-            connection.execute(
-                "insert into bounce_servers (uid, customer_id, mailbox_id, name) values (%s, %s, %s, %s)",
-                (f"s{number}", customer_id, mailbox_id, f"s{number}"),
-            )
-            return True
-
-    with ThreadPoolExecutor(4) as pool:
-        made = list(pool.map(create, range(8)))
-
-    assert made.count(True) == 2

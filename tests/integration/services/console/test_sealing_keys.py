@@ -52,6 +52,9 @@ def test_after_a_rotation_only_raw_mail_is_under_the_old_key_and_it_is_said_how_
         "waiting new secrets": {},
         "access tokens": under("k2", 1),
         "secrets of the installation": under("k2", 1),
+        "bodies of sends": {},
+        "stored attachments": {},
+        "texts of sent mail": {},
         "raw mail": under("k1", 1),
     }
     assert (done["ok"], done["may_be_dropped"]) == (True, [])

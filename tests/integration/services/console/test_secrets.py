@@ -18,10 +18,10 @@ from services.__main__ import app
 from services.simulator.__main__ import start
 from services.simulator.http.control_client import ControlClient
 from services.simulator.settings import SimulatorSettings
-from shared.messaging.definitions import RIGHTS
+from shared.messaging.definitions import ADMINISTRATOR, MONITOR, RIGHTS
 from shared.storage.sealing import Sealer
 
-SERVICES = [user for user in RIGHTS if user != "monitor"]
+SERVICES = [user for user in RIGHTS if user not in (MONITOR, ADMINISTRATOR)]
 
 
 def run(*arguments: object, given: str = "") -> tuple[int, str, str]:
@@ -78,7 +78,7 @@ def test_the_definitions_hold_no_password_and_no_default_user(made: Path) -> Non
 
 def test_only_those_who_open_sealed_values_get_the_keys(made: Path) -> None:
     assert {path.parent.name for path in made.rglob("sealing_keys")} == {
-        "store", "token_refresher", "fetcher", "classifier", "console",
+        "store", "token_refresher", "fetcher", "classifier", "sender", "console",
     }  # fmt: skip
     assert Sealer.parse((made / "fetcher" / "sealing_keys").read_text())
 

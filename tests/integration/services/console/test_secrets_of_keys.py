@@ -22,6 +22,10 @@ BOX = "bounces@news.example.com"
 NEW = "the-new-secret-of-the-tests"
 CLIENT = "66666666-7777-8888-9999-000000000000"
 
+DELIVERY = """delivery_servers:
+  - {name: News, customer: acme, provider: microsoft, email: news@acme.example, key: entra}
+"""
+
 
 @pytest.fixture(scope="module")
 def simulator() -> Iterator[RunningSimulator]:
@@ -245,6 +249,23 @@ class TestTheCheckOnSave:
         assert result.exit_code == 0
         assert "Not decided" in result.stdout
         assert rows(world.database, "select status from bounce_servers") == [("active",)]
+
+    def test_a_delivery_server_whose_key_may_not_send_is_inactive_until_a_check_passes_and_reading_is_not_asked_for(
+        self, world: Simulated, console: Console, at_the_simulator: Path
+    ) -> None:
+        document, _, _ = at_the_simulator.read_text().partition("\nbounce_servers:")
+        at_the_simulator.write_text(document + "\n" + DELIVERY)
+        world.control.register_app(TENANT, CLIENT, "first-secret", roles=["Mail.ReadWrite"])
+        world.control.register_mailbox("microsoft", "news@acme.example")
+        applied = console("apply", at_the_simulator)
+        before = rows(world.database, "select status, connection, connection_failure->>'code' from delivery_servers")
+        world.control.register_app(TENANT, CLIENT, "first-secret", roles=["Mail.Send"])
+        checked = console("mailbox", "check", "news@acme.example")
+
+        assert (applied.exit_code, "Inactive because of this: News" in applied.stdout) == (1, True)
+        assert before == [("inactive", "not connected", "ErrorAccessDenied")]
+        assert (checked.exit_code, "Active from now on: News." in checked.stdout) == (0, True)
+        assert rows(world.database, "select status, connection from delivery_servers") == [("active", "connected")]
 
     def test_a_server_that_worked_stays_active_when_its_changed_key_is_refused(
         self, world: Simulated, ask: AskJson, console: Console, at_the_simulator: Path

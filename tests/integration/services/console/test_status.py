@@ -8,13 +8,17 @@ import pytest
 
 from shared.domain.errors import Diagnosis
 from shared.domain.mailboxes import Disposal
+from shared.domain.monitors import Condition, MonitorAction
 from shared.storage import api_keys, dead_letters, heartbeats, mailboxes
 from shared.storage.database import Database
 from shared.storage.dead_letters import Parked
-from tests.builders import a_bounce_server, a_fetched_mail, a_listed_mail, a_served_mail
+from tests.builders import a_bounce_server, a_fetched_mail, a_list, a_listed_mail, a_served_mail
+from tests.integration.services.console.answering import a_stored_monitor
 from tests.integration.services.console.running import AskJson, Console
+from tests.integration.shared.storage.looking import do
 
-SERVICES = ("scheduler", "token_refresher", "fetcher", "classifier", "actions")
+STOP = Condition("stop", MonitorAction.UNSUBSCRIBE)
+SERVICES = ("scheduler", "token_refresher", "fetcher", "classifier", "actions", "sender")
 
 
 def codes(ask: AskJson) -> list[str]:
@@ -64,7 +68,7 @@ def test_an_installation_without_servers_says_that_there_is_nothing_to_do(consol
     result = console("status")
 
     assert result.exit_code == 0
-    assert result.stdout.startswith("· Nothing to do: there is no bounce server yet.")
+    assert result.stdout.startswith("· Nothing to do: there is no server yet.")
 
 
 @pytest.mark.usefixtures("running")
@@ -164,3 +168,41 @@ def test_an_empty_database_asks_for_migrate(
     assert (before.exit_code, "run apiconnect migrate first" in before.stderr) == (1, True)
     assert "applied 0001_main_line.sql" in migrated.stdout
     assert "Nothing to do" in again.stdout
+
+
+@pytest.mark.usefixtures("running")
+def test_a_mailbox_that_only_a_monitor_watches_is_active(ask: AskJson, console: Console, database: Database) -> None:
+    a_stored_monitor(database, STOP)
+    a_stored_monitor(database, STOP, name="second", dry_run=True)
+    found = ask("status")
+    assert [box["state"] for box in found["mailboxes"]] == ["active"]
+    assert (found["reasons"], found["monitors"]["active"], found["monitors"]["dry_run"]) == ([], 2, 1)
+    assert "2 active, 1 in dry run" in console("status").stdout
+
+
+@pytest.mark.usefixtures("running")
+def test_a_monitor_that_waits_for_a_check_is_said_with_what_to_do(ask: AskJson, database: Database) -> None:
+    a_bounce_server(database)
+    a_stored_monitor(database, STOP)
+    do(database, "update monitors set status = 'inactive', inactive_reason = '{}'")
+    found = ask("status")
+    [reason] = [one for one in found["reasons"] if one["code"] == "waits_for_check"]
+    assert "replies (answers@news.example.com) is inactive until a check passes" in reason["text"]
+    assert "apiconnect mailbox check answers@news.example.com" in reason["fix"]
+    assert found["monitors"]["waiting"] == 1
+
+
+@pytest.mark.usefixtures("running")
+def test_a_condition_whose_target_is_gone_is_visible_with_what_to_do(
+    ask: AskJson, console: Console, database: Database
+) -> None:
+    a_list(database, "vips")
+    a_stored_monitor(database, Condition("vip", MonitorAction.MOVE_TO_LIST, target="vips"), customer="acme")
+    assert codes(ask) == []
+    do(database, "delete from lists")
+    [reason] = ask("status")["reasons"]
+    assert reason["text"].startswith(
+        "Condition 1 of monitor replies (acme) is invalid: list vips is not there any more."
+    )
+    assert "apiconnect monitors show m-replies" in reason["fix"]
+    assert "1 with an invalid condition" in console("status").stdout

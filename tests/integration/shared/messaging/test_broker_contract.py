@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from shared.domain.errors import BrokerOrDatabaseDown
-from shared.messaging.broker import Broker
+from shared.messaging.broker import ASKED_BY, Broker, Delivery, asked_by
 from shared.messaging.topology import DELIVERY_LIMIT
 from tests.integration.shared.messaging.conftest import Brokers
 from tests.integration.shared.messaging.stories import DEAD, QUEUE, depth, mail_fetched, mails, receive, until
@@ -160,7 +160,15 @@ def test_depths_name_every_queue_and_count_what_is_ready(broker: Broker) -> None
     }
 
 
-WORK = ("token_refresher.refresh_token", "fetcher.poll_mailbox", "classifier.mail_fetched", "actions.mail_classified")
+WORK = (
+    "token_refresher.refresh_token",
+    "fetcher.poll_mailbox",
+    "classifier.mail_fetched",
+    "actions.mail_classified",
+    "sender.send_mail",
+    "classifier.classify_replay",
+    "actions.replay_classified",
+)
 
 
 def test_eight_threads_may_publish_at_once(broker: Broker) -> None:
@@ -174,3 +182,64 @@ def test_eight_threads_may_publish_at_once(broker: Broker) -> None:
 
 def test_a_broker_that_is_there_answers_a_ping(broker: Broker) -> None:
     assert broker.ping()
+
+
+# The edge -------------------------------------------------------------------------------------------------------------------
+
+
+def test_properties_arrive_as_they_were_sent(broker: Broker) -> None:
+    user = broker.publisher().user
+    said = {"user_id": user, "correlation_id": "theirs", "reply_to": "results.shop"}
+    broker.publisher().publish([replace(mail_fetched(1), **said)])  # type: ignore[arg-type]
+    with closing(broker.subscribe(QUEUE, 10, "t")) as subscription:
+        (delivery,) = receive(subscription, 1)
+    assert (delivery.user_id, delivery.correlation_id, delivery.reply_to) == (user, "theirs", "results.shop")
+    assert delivery.content_type == "application/json"
+
+
+def test_an_integration_has_queues_of_its_own_once_it_is_known(broker: Broker) -> None:
+    broker.know(["shop", "other"])
+    asked = replace(mail_fetched(1), exchange="apiconnect.send", routing_key="mail.send.shop")
+    told = replace(mail_fetched(2), exchange="apiconnect.results", routing_key="delivery.shop.sent")
+    broker.publisher().publish([asked, told])
+    assert until(lambda: (depth(broker, "sender.send_mail.shop"), depth(broker, "results.shop")) == (1, 1))
+    depths = broker.depths()
+    assert (depths["sender.send_mail"], depths["sender.send_mail.other"], depths["results.other"]) == (0, 0, 0)
+
+
+def test_the_operators_requests_have_a_queue(broker: Broker) -> None:
+    broker.publisher().publish([replace(mail_fetched(1), exchange="apiconnect.send", routing_key="mail.send")])
+    assert until(lambda: depth(broker, "sender.send_mail") == 1)
+
+
+def test_a_request_without_a_queue_is_an_error(broker: Broker) -> None:
+    with pytest.raises(BrokerOrDatabaseDown):
+        broker.publisher().publish(
+            [replace(mail_fetched(1), exchange="apiconnect.send", routing_key="mail.send.nobody")]
+        )
+
+
+@pytest.mark.parametrize(("exchange", "key"), [("apiconnect.results", "delivery.nobody.sent"), ("", "nobody")])
+def test_an_answer_that_nobody_reads_is_no_error_and_holds_nothing_up(broker: Broker, exchange: str, key: str) -> None:
+    broker.publisher().publish([replace(mail_fetched(1), exchange=exchange, routing_key=key), mail_fetched(2)])
+    assert until(lambda: depth(broker, QUEUE) == 1)
+
+
+def test_a_retry_still_says_who_published_first_and_forges_nothing(broker: Broker) -> None:
+    publisher = broker.publisher()
+    publisher.publish([replace(mail_fetched(1), user_id=publisher.user, correlation_id="theirs")])
+    with closing(broker.subscribe(QUEUE, 10, "t")) as subscription:
+        (delivery,) = receive(subscription, 1)
+        shop = replace(delivery, user_id="integration.shop", headers={ASKED_BY: "console"})
+        publisher.publish_retry(QUEUE, shop, 2, "10s")
+        (home,) = receive(subscription, 1)
+    assert (asked_by(home), home.user_id, home.correlation_id) == ("integration.shop", publisher.user, "theirs")
+
+
+@pytest.mark.parametrize(
+    ("user_id", "first"),
+    [("console", "integration.shop"), ("integration.other", "integration.other"), ("", "")],
+)
+def test_who_published_first_is_taken_from_our_own_users_only(user_id: str, first: str) -> None:
+    headers = {ASKED_BY: "integration.shop"}
+    assert asked_by(Delivery(b"", None, 1, False, None, user_id=user_id, headers=headers)) == first

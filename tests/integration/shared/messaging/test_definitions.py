@@ -12,7 +12,9 @@ import pytest
 
 from shared.contracts.commands import PollMailbox
 from shared.domain.errors import BrokerOrDatabaseDown
-from shared.messaging.definitions import MONITOR, RIGHTS, definitions, password_hash
+from shared.messaging.definitions import ADMINISTRATOR, MONITOR, RIGHTS, definitions, password_hash
+from shared.messaging.integrations import fragment, queues
+from shared.messaging.management import Management
 from shared.messaging.rabbitmq import RabbitBroker
 from shared.messaging.topology import EXCHANGE, ROUTES, dead_queue, work_queues
 from tests.integration.shared.messaging.stories import QUEUE, SPACE, depth, mails, receive, sent, until
@@ -84,7 +86,7 @@ def test_every_queue_that_a_service_would_declare_is_there_and_the_same(place: P
         broker.declare()  # a difference in any argument is a TopologyConflict
 
 
-@pytest.mark.parametrize("user", [user for user in RIGHTS if user != MONITOR])
+@pytest.mark.parametrize("user", [user for user in RIGHTS if user not in (MONITOR, ADMINISTRATOR)])
 def test_every_service_can_check_that_all_is_there(place: Place, user: str) -> None:
     with closing(place.broker(user)) as broker:
         broker.declare()
@@ -126,8 +128,48 @@ def test_a_message_is_published_by_those_who_have_it_to_say(place: Place, route:
             "mailbox.poll": {"console"},
             "mail.fetched": {"fetcher", "console"},
             "mail.classified": {"classifier"},
+            "replay.classify": {"console"},
+            "replay.classified": {"classifier"},
         }[key]
     )
+
+
+AT_THE_EDGE = {
+    ("apiconnect.send", "mail.send"): {"scheduler", "console"},
+    ("apiconnect.send", "mail.send.shop"): {"scheduler"},
+    ("apiconnect.results", "delivery.shop.sent"): {"scheduler", "sender", "actions", "console"},
+    ("apiconnect.results", "anything"): {"scheduler"},
+}
+
+
+@pytest.mark.parametrize(("exchange", "key"), AT_THE_EDGE)
+def test_at_the_edge_too_everybody_says_what_is_theirs_to_say(place: Place, exchange: str, key: str) -> None:
+    allowed = {
+        user for user in RIGHTS if not refused(place, user, lambda channel: channel.basic_publish(exchange, key, b"{}"))
+    }
+    assert allowed == AT_THE_EDGE[exchange, key]
+
+
+@pytest.mark.parametrize(
+    ("queue", "readers"),
+    [("sender.send_mail.shop", {"sender", "scheduler"}), ("results.shop", set()), ("integration.shop.reply", set())],
+)
+def test_the_requests_of_an_integration_are_the_senders_to_read_and_its_results_nobodys(
+    place: Place, queue: str, readers: set[str]
+) -> None:
+    assert {user for user in RIGHTS if not refused(place, user, lambda channel: channel.basic_get(queue))} == readers
+
+
+def test_the_administrator_makes_an_integration_and_removes_it(place: Place) -> None:
+    with Management(place.url(ADMINISTRATOR), place.server.management_url) as broker:
+        broker.load(fragment(place.vhost, {"shop": password_hash(PASSWORD, b"salt")}))
+        assert set(queues("shop")) <= set(broker.queues())
+        assert "integration.shop" in broker.users()
+        for queue in queues("shop"):
+            broker.delete_queue(queue)
+        broker.delete_user("integration.shop")
+        assert set(queues("shop")) & set(broker.queues()) == set()
+        assert "integration.shop" not in broker.users()
 
 
 def test_only_the_scheduler_creates_and_deletes(place: Place) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
+from typing import Self
 
 from services.simulator.__main__ import RunningSimulator
 from services.simulator.http.control_client import ControlClient
@@ -17,8 +19,11 @@ from shared.domain.errors import (
     CredentialsRejected,
     Diagnosis,
     MailboxMissing,
+    PayloadRejected,
     PermissionMissing,
     ProviderUnavailable,
+    SendingLimitReached,
+    SendOutcomeUnknown,
     Throttled,
 )
 from shared.domain.mailboxes import Capability, Disposal, Folder, Provider
@@ -28,9 +33,11 @@ from shared.providers.gmail import auth as gmail_auth
 from shared.providers.gmail.key_file import read_google_key
 from shared.providers.http import Transport
 from shared.providers.memory import MemoryProvider
+from shared.providers.memory_sending import SendingBehaviour
 from shared.providers.pacing import PacedBudget
 from shared.providers.provider import Budget, Mailbox, ProviderRecord
 from shared.providers.token_bucket import TokenBucket
+from tests.integration.shared.providers.outgoing import Left
 
 START = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
 TENANT = "22222222-2222-4222-8222-222222222222"
@@ -38,6 +45,13 @@ SECRET = "s3cret~of.the-app"
 _numbers = itertools.count(1)
 
 READ_ONLY = frozenset({Capability.READ})
+SEND_ONLY = frozenset({Capability.SEND})
+_ROLES = {
+    Capability.READ: "Mail.Read",
+    Capability.MODIFY: "Mail.ReadWrite",
+    Capability.DELETE: "Mail.ReadWrite",
+    Capability.SEND: "Mail.Send",
+}
 
 
 def a_raw_mail(subject: str, *, size: int = 0) -> bytes:
@@ -63,17 +77,14 @@ class Peer(ABC):
 
     def open(self, budget: Budget | None = None) -> Mailbox:
         """A client, with a new token where it needs one."""
-        scopes = (
-            self.record.scopes[Capability.DELETE][-1] if self.grants_all else self.record.scopes[Capability.READ][0]
-        )
         return self.record.open_mailbox(
             self.key,
             self.address,
-            lambda renew: self.record.acquire_token(self.key, self.address, scopes),
+            lambda renew: self.record.acquire_token(self.key, self.address, self.scopes),
             budget or self.budget(),
         )
 
-    grants_all = True
+    scopes = ".default"
 
     def budget(self) -> Budget:
         """The real pacing over a bucket so large that no test waits."""
@@ -97,6 +108,18 @@ class Peer(ABC):
         """From now on the key may do no more than this."""
 
     @abstractmethod
+    def left(self) -> list[Left]:
+        """What left this mailbox, each as often as it left."""
+
+    @abstractmethod
+    def interrupt(self, operation: str, kind: str, *, after: bool) -> None:
+        """The next call gets no proper answer: `kind` is `cut` or a status of 500 and more. after: its work is done."""
+
+    @abstractmethod
+    def behave(self, *, new_message_ids: bool = False, drop_headers: bool = False, late: bool = False) -> None:
+        """How the mailbox treats what is sent. late: the copy in Sent Items does not show while a test runs."""
+
+    @abstractmethod
     def fail(self, operation: str, error: type[ApiConnectError], *, retry_after: float | None = None) -> None:
         """The next call of `list_unread`, `fetch_raw`, `dispose` or `token` fails in the provider's way."""
 
@@ -104,11 +127,11 @@ class Peer(ABC):
 class MemoryPeer(Peer):
     """The double."""
 
-    def __init__(self) -> None:
-        self.memory = MemoryProvider()
+    def __init__(self, provider: Provider = Provider.MICROSOFT) -> None:
+        self.memory = MemoryProvider(provider, now=lambda: datetime.now(UTC))
         self.record = self.memory.record()
         self.address = f"bounces{next(_numbers)}@acme.example"
-        self.key = ApiKey(1, "key-1", 7, Provider.MICROSOFT, "memory", "fingerprint", self.record.endpoints)
+        self.key = ApiKey(1, "key-1", 7, provider, "memory", "fingerprint", self.record.endpoints)
         self.memory.open(self.address)
 
     def plant(self, raw: bytes, *, folder: Folder = Folder.INBOX, minute: int = 0, unread: bool = True) -> str:
@@ -124,6 +147,16 @@ class MemoryPeer(Peer):
 
     def allow_only(self, capabilities: frozenset[Capability]) -> None:
         self.memory.open(self.address, granted=capabilities)
+
+    def left(self) -> list[Left]:
+        return [Left(copy.raw, copy.message_id) for copy in self.memory.sent(self.address)]
+
+    def interrupt(self, operation: str, kind: str, *, after: bool) -> None:
+        self.memory.force(operation, SendOutcomeUnknown(f"{operation}: {kind}"), after=after)
+
+    def behave(self, *, new_message_ids: bool = False, drop_headers: bool = False, late: bool = False) -> None:
+        behaviour = SendingBehaviour(new_message_ids, drop_headers, unseen_for=1_000 if late else 0)
+        self.memory.open(self.address, sending=behaviour)
 
     def fail(self, operation: str, error: type[ApiConnectError], *, retry_after: float | None = None) -> None:
         diagnosis = Diagnosis("forced", "A test wants it.", "Nothing.")
@@ -143,6 +176,7 @@ class _SimulatedPeer(Peer):
 
     def __init__(self, simulator: RunningSimulator, transport: Transport) -> None:
         self.control = ControlClient(simulator.http_url)
+        self.ca_file = simulator.ca_file
         self.transport = transport
         self.number = next(_numbers)
         self.address = f"bounces{self.number}@acme.example"
@@ -169,6 +203,28 @@ class _SimulatedPeer(Peer):
             match["mailbox"] = self.address
         self.control.force(kind, match=match, times=1, retry_after=retry_after)
 
+    def reached_by(self, transport: Transport) -> Self:
+        """The same mailbox through another transport, for tokens too."""
+        other = copy(self)
+        other.record = catalogue(transport)[self.provider]
+        return other
+
+    def left(self) -> list[Left]:
+        return [Left(one["raw"], str(one["message_id"]).strip("<>")) for one in self.control.sent(self.address)]
+
+    def interrupt(self, operation: str, kind: str, *, after: bool) -> None:
+        match = {"provider": str(self.provider), "operation": operation, "mailbox": self.address}
+        self.control.force(kind, match=match, times=1, when="after" if after else "before")
+
+    def behave(self, *, new_message_ids: bool = False, drop_headers: bool = False, late: bool = False) -> None:
+        self.control.register_mailbox(
+            self.provider,
+            self.address,
+            message_ids="rewrite" if new_message_ids else "keep",
+            custom_headers="drop" if drop_headers else "keep",
+            sent_items_delay=3600 if late else 0,
+        )
+
     def _mails(self) -> list[dict[str, object]]:
         return self.control.mails(self.provider, self.address)
 
@@ -188,7 +244,9 @@ class GraphPeer(_SimulatedPeer):
     """Microsoft 365, with an application of its own."""
 
     provider = Provider.MICROSOFT
-    operations = MappingProxyType({"list_unread": "list", "fetch_raw": "raw", "dispose": "move", "token": "token"})
+    operations = MappingProxyType(
+        {"list_unread": "list", "fetch_raw": "raw", "dispose": "move", "token": "token", "send": "send"}
+    )
     junk = "junkemail"
 
     def __init__(self, simulator: RunningSimulator, transport: Transport) -> None:
@@ -209,7 +267,7 @@ class GraphPeer(_SimulatedPeer):
         )
 
     def allow_only(self, capabilities: frozenset[Capability]) -> None:
-        roles = ["Mail.Read"] if capabilities == READ_ONLY else ["Mail.Read", "Mail.ReadWrite", "Mail.Send"]
+        roles = sorted({_ROLES[capability] for capability in capabilities})
         self.control.register_app(TENANT, self.key.client_id, SECRET, roles=roles)
 
     def _listed_id(self, mail: dict[str, object]) -> str:
@@ -230,6 +288,8 @@ class GraphPeer(_SimulatedPeer):
             ProviderUnavailable: "status:503",
             PermissionMissing: "graph_error:ErrorAccessDenied",
             MailboxMissing: "graph_error:MailboxNotEnabledForRESTAPI",
+            PayloadRejected: "graph_error:ErrorInvalidRecipients",
+            SendingLimitReached: "graph_error:ErrorExceededMessageLimit",
         }[error]
 
 
@@ -237,8 +297,11 @@ class GmailPeer(_SimulatedPeer):
     """Google Workspace, with a service account of its own."""
 
     provider = Provider.GOOGLE
-    operations = MappingProxyType({"list_unread": "list", "fetch_raw": "raw", "dispose": "*modify", "token": "token"})
+    operations = MappingProxyType(
+        {"list_unread": "list", "fetch_raw": "raw", "dispose": "*modify", "token": "token", "send": "send"}
+    )
     junk = "SPAM"
+    scopes = gmail_auth.FULL
 
     def __init__(self, simulator: RunningSimulator, transport: Transport) -> None:
         super().__init__(simulator, transport)
@@ -260,12 +323,12 @@ class GmailPeer(_SimulatedPeer):
         )
 
     def allow_only(self, capabilities: frozenset[Capability]) -> None:
-        self.grants_all = capabilities == frozenset(Capability)
         scopes = {sets[0] for capability, sets in gmail_auth.SCOPES.items() if capability in capabilities}
         key_file = self.control.register_service_account(
             self.key.service_account_email, project=str(self.number), scopes=sorted(scopes)
         )
         assert key_file is not None
+        self.scopes = " ".join(sorted(scopes))
         private = read_google_key(key_file["private_key"]).private_key
         self.key = replace(self.key, private_key=private, private_key_id=key_file["private_key_id"])
 
@@ -301,4 +364,6 @@ class GmailPeer(_SimulatedPeer):
             ProviderUnavailable: "status:503",
             PermissionMissing: "google_error:insufficientPermissions",
             MailboxMissing: "google_error:failedPrecondition",
+            PayloadRejected: "google_error:invalidArgument",
+            SendingLimitReached: "google_error:sendingLimit",
         }[error]

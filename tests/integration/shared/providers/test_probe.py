@@ -8,8 +8,8 @@ import pytest
 
 from shared.domain.errors import Throttled
 from shared.domain.mailboxes import Capability
-from shared.providers.probe import ProbeStep, StepState, probe
-from tests.integration.shared.providers.peers import READ_ONLY, GmailPeer, GraphPeer, Peer, Seen, a_raw_mail
+from shared.providers.probe import ProbeStep, StepState, probe, probe_sending
+from tests.integration.shared.providers.peers import READ_ONLY, SEND_ONLY, GmailPeer, GraphPeer, Peer, Seen, a_raw_mail
 
 OK, FAILED, UNKNOWN = StepState.OK, StepState.FAILED, StepState.UNKNOWN
 _UP_TO_MODIFY = frozenset({Capability.READ, Capability.MODIFY})
@@ -86,3 +86,44 @@ def test_a_mailbox_without_a_licence_is_told_at_the_listing(graph: GraphPeer) ->
 def test_a_throttle_proves_nothing_either_way(peer: Peer, operation: str) -> None:
     peer.fail(operation, Throttled)
     assert states(peer)["token" if operation == "token" else "list"] is UNKNOWN
+
+
+def probed_sending(peer: Peer) -> ProbeStep:
+    return probe_sending(
+        peer.record,
+        peer.key,
+        peer.address,
+        peer.budget(),
+        lambda scopes: peer.record.acquire_token(peer.key, peer.address, scopes),
+    )
+
+
+def test_that_a_key_may_send_is_found_out_without_sending(peer: Peer) -> None:
+    step = probed_sending(peer)
+    assert (step.name, step.state, step.capability) == ("send", OK, Capability.SEND)
+    assert peer.left() == []
+
+
+def test_a_key_that_may_only_send_passes(peer: Peer) -> None:
+    peer.allow_only(SEND_ONLY)
+    assert probed_sending(peer).state is OK
+    assert peer.left() == []
+
+
+def test_a_key_that_may_not_send_is_told_what_is_missing(peer: Peer) -> None:
+    peer.allow_only(READ_ONLY)
+    step = probed_sending(peer)
+    assert step.state is FAILED
+    assert step.diagnosis is not None
+    assert step.diagnosis.fix
+
+
+def test_a_right_to_send_that_is_in_no_token_is_found_by_a_harmless_call(graph: GraphPeer) -> None:
+    graph.record = replace(graph.record, granted=lambda token, scopes: frozenset({Capability.READ}))
+    assert probed_sending(graph).state is OK
+    assert graph.left() == []
+
+
+def test_a_throttle_does_not_decide_whether_a_key_may_send(peer: Peer) -> None:
+    peer.fail("token", Throttled)
+    assert probed_sending(peer).state is UNKNOWN

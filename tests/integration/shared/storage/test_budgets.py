@@ -22,11 +22,22 @@ def ask(
     holder: str = "one",
     rate: float = RATE,
     burst: float = BURST,
+    kept: float = 0.0,
+    first: bool = False,
 ) -> Granted:
     """One reservation."""
     with database.transaction() as connection:
         return budgets.reserve(
-            connection, SCOPE, holder, rate=rate, burst=burst, slot_limit=SLOTS, units=units, slots=slots
+            connection,
+            SCOPE,
+            holder,
+            rate=rate,
+            burst=burst,
+            slot_limit=SLOTS,
+            units=units,
+            slots=slots,
+            kept=kept,
+            first=first,
         )
 
 
@@ -104,6 +115,42 @@ class TestSlots:
         assert ask(database, 0, 4, holder="alive").slots == 4
         with database.transaction() as connection:
             assert budgets.forget_slots(connection) == 1
+
+
+class TestSendsComeFirst:
+    def test_a_part_is_kept_that_only_sends_may_take(self, database: Database) -> None:
+        fill(database)
+        rest = ask(database, BURST, rate=0.001, kept=5)
+        assert round(rest.units, 1) == BURST - 5
+        assert round(ask(database, 1, rate=0.001, kept=5).units, 3) == 0
+        assert round(ask(database, 5, rate=0.001).units, 1) == 5
+
+    def test_what_is_kept_fills_up_before_the_rest_gets_anything(self, database: Database) -> None:
+        fill(database)
+        ask(database, BURST, rate=0.001)
+        waiting = ask(database, 2, rate=1, kept=5)
+        assert waiting.units == 0
+        assert 6.5 < waiting.retry_in <= 7  # 5 that are kept and 2 that are asked for
+
+    def test_a_send_that_finds_no_slot_gets_the_next_that_is_asked_for_again(self, database: Database) -> None:
+        assert ask(database, 0, 4, holder="fetcher").slots == 4
+        assert ask(database, 0, 1, holder="sender", first=True).slots == 0
+        assert ask(database, 0, 4, holder="fetcher").slots == 3
+        assert ask(database, 0, 1, holder="sender", first=True).slots == 1
+        assert ask(database, 0, 0, holder="sender").slots == 0
+        assert ask(database, 0, 4, holder="fetcher").slots == 4
+
+    def test_a_wish_never_makes_it_more_than_the_limit_at_once(self, database: Database) -> None:
+        assert ask(database, 0, 3, holder="fetcher").slots == 3
+        assert ask(database, 0, 4, holder="sender", first=True).slots == 1
+        assert ask(database, 0, 1, holder="another fetcher").slots == 0
+        assert value(database, f"select sum(slots) from budget_slots where scope = '{SCOPE}'") == SLOTS
+
+    def test_the_wish_of_a_sender_that_died_is_forgotten(self, database: Database) -> None:
+        ask(database, 0, 4, holder="fetcher")
+        ask(database, 0, 1, holder="sender", first=True)
+        do(database, "update budget_slots set expires_at = now() - interval '1 second' where holder = 'sender'")
+        assert ask(database, 0, 4, holder="fetcher").slots == 4
 
 
 class TestARefusal:

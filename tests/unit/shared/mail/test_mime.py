@@ -136,6 +136,8 @@ def test_decoded_text_is_capped() -> None:
         ("é".encode(), "x-klingon-8", "é"),
         ("é".encode("latin-1"), "utf-8", "\ufffd"),
         (b"a-b", "punycode", "a-b"),  # a codec, but no charset of mail
+        ("宛先不明".encode(), "iso-2022-jp", "宛先不明"),  # a translated template below an old header
+        ("邮箱不存在，鎔".encode("gb18030"), "gb2312", "邮箱不存在，鎔"),  # GB 2312 has not the last of them
         (b"a\\q", "unicode_escape", "a\\q"),
         (b"61", "hex", "61"),
     ],

@@ -36,7 +36,8 @@ def test_a_code_that_says_more_is_preferred() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "vague"), [(None, True), ("5.0.0", True), ("4.0.0", True), ("5.1.0", False), ("5.1.1", False)]
+    ("status", "vague"),
+    [(None, True), ("5.0.0", True), ("4.0.0", True), ("5.0.350", True), ("5.1.0", False), ("5.1.1", False)],
 )
 def test_vague_codes_say_nothing_but_their_class(status: str | None, vague: bool) -> None:
     assert is_vague(status) is vague

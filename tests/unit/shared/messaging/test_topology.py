@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from shared.contracts.catalogue import MESSAGES
-from shared.contracts.commands import PollMailbox, RefreshToken
+from shared.contracts.commands import ClassifyReplay, PollMailbox, RefreshToken
 from shared.contracts.envelope import Body
-from shared.contracts.events import MailClassified, MailFetched
+from shared.contracts.events import MailClassified, MailFetched, ReplayClassified
 from shared.messaging.topology import DELIVERY_LIMIT, ROUTES, queue_arguments, queue_for, work_queues
 
 
@@ -18,6 +18,8 @@ from shared.messaging.topology import DELIVERY_LIMIT, ROUTES, queue_arguments, q
         (PollMailbox, "fetcher.poll_mailbox"),
         (MailFetched, "classifier.mail_fetched"),
         (MailClassified, "actions.mail_classified"),
+        (ClassifyReplay, "classifier.classify_replay"),
+        (ReplayClassified, "actions.replay_classified"),
     ],
 )
 def test_each_message_has_its_queue_by_class_and_by_type(message: type[Body], queue: str) -> None:

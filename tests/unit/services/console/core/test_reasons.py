@@ -63,6 +63,8 @@ def test_an_absent_scheduler_is_said_first_and_in_words() -> None:
         (replace(WELL, mailboxes=[replace(BOX, waiting_servers=("Main",))]), "waits_for_check", "fault"),
         (replace(WELL, mailboxes=[replace(BOX, active_servers=0, waiting_servers=("Main",))]), "waits_for_check", "fault"),
         (replace(WELL, dead_letters=1), "dead_letters", "fault"),
+        (replace(WELL, held_bounces=14, open_holds=1), "bounces_held", "warning"),
+        (replace(WELL, held_bounces=14), "bounces_held", "warning"),  # the hold is over, its bounces still wait
         (replace(WELL, outbox_age=timedelta(minutes=6)), "outbox_old", "fault"),
         (replace(WELL, broker_down=True), "broker_down", "fault"),
     ],

@@ -8,7 +8,7 @@ import pytest
 
 from services.console.core.merging import Wanted
 from services.console.core.touched import touched
-from shared.domain.installation import BounceServerRecord, Installation, KeyRecord
+from shared.domain.installation import BounceServerRecord, DeliveryServerRecord, Installation, KeyRecord
 
 KEY = KeyRecord("k", "entra", "microsoft", credential="c1")
 SERVER = BounceServerRecord("s", "Main", "microsoft", "bounces@example.com", "k")
@@ -48,3 +48,9 @@ def test_what_leaves_access_as_it_was_or_is_switched_off_is_not_tried(server: Bo
 def test_a_server_that_is_switched_on_is_tried() -> None:
     off = Installation(keys={"k": KEY}, bounce_servers={"s": replace(SERVER, status="inactive")})
     assert touched(off, wanted(SERVER)).all == {"s"}
+
+
+def test_a_delivery_server_is_tried_like_a_bounce_server() -> None:
+    sending = DeliveryServerRecord("d", "News", "microsoft", "news@example.com", "k")
+    found = touched(PRESENT, Wanted(keys={"k": KEY}, delivery_servers={"d": sending}))
+    assert (found.created, found.all) == ({"d"}, {"d"})

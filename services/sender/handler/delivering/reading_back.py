@@ -1,0 +1,100 @@
+"""Reads back what the providers made of our ids, so that reports which quote theirs can be tied."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from services.sender.handler.delivering.works import Works, ids
+from shared.domain.errors import ApiConnectError, BrokerOrDatabaseDown, MailGone, Permanent
+from shared.domain.mailboxes import Capability
+from shared.mailbox_access import OpenMailbox
+from shared.storage import send_lookups, send_servers
+from shared.storage.send_lookups import ReadBack
+from shared.telemetry import log
+
+_AT_ONCE = 4
+_BATCH = 30
+_IDLE_SECONDS = 1.0
+
+
+class ReadingBack:
+    """Batches of one server each. What can't be read after some tries is given up: our own ids still tie most reports."""
+
+    def __init__(self, works: Works) -> None:
+        self._works = works
+        self._free = threading.Semaphore(_AT_ONCE)
+
+    def run(self, stop: threading.Event) -> None:
+        """Reads until `stop` is set."""
+        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="send-read-back") as executor:
+            while not stop.is_set():
+                if not self._free.acquire(timeout=_IDLE_SECONDS):
+                    continue
+                batch = self._take()
+                if not batch:
+                    self._free.release()
+                    stop.wait(_IDLE_SECONDS)
+                    continue
+                executor.submit(self._read, batch).add_done_callback(self._done)
+
+    def _done(self, future: Future[None]) -> None:
+        self._free.release()
+        if error := future.exception():
+            log.error("sends.read_back_failed", error=str(error), exc_info=error)
+
+    def _take(self) -> list[ReadBack]:
+        try:
+            with self._works.units.database.transaction() as connection:
+                return send_lookups.take_read_backs(connection, self._works.settings.look_lease, _BATCH)
+        except BrokerOrDatabaseDown as down:
+            log.warning("sends.not_read_back", error=str(down))
+            return []
+
+    def _read(self, batch: Sequence[ReadBack]) -> None:
+        with self._works.units.database.transaction() as connection:
+            server = send_servers.by_id(connection, [batch[0].server_id])[batch[0].server_id]
+        found: list[tuple[int, str | None, str | None]] = []
+        missing: list[ReadBack] = []
+        try:
+            with self._works.access.open(server.api_key_id, server.mailbox, Capability.SEND) as opened:
+                for one in batch:
+                    told = _ids(opened, one)
+                    if told is None:
+                        missing.append(one)
+                    else:
+                        found.append((one.send_id, *told))
+        except Permanent as error:
+            log.info("sends.read_back_refused", server=server.uid, error=str(error))
+            done = {send_id for send_id, _, _ in found}
+            self._write(found, [one for one in batch if one.send_id not in done], give_up=True)
+            return
+        except ApiConnectError as error:
+            log.info("sends.read_back_postponed", server=server.uid, error=str(error))
+            done = {send_id for send_id, _, _ in found}
+            missing = [one for one in batch if one.send_id not in done]
+        self._write(found, missing)
+
+    def _write(
+        self, found: Sequence[tuple[int, str | None, str | None]], missing: Sequence[ReadBack], *, give_up: bool = False
+    ) -> None:
+        waits = self._works.settings.read_backs
+        with self._works.units.database.transaction() as connection:
+            send_lookups.read_back(connection, found)
+            over = [one for one in missing if give_up or one.tries >= len(waits)]
+            send_lookups.give_up_read_backs(connection, ids(over))
+            for one in missing:
+                if one not in over:
+                    send_lookups.read_back_later(connection, [one.send_id], waits[one.tries])
+
+
+def _ids(opened: OpenMailbox, one: ReadBack) -> tuple[str | None, str | None] | None:
+    """The provider's id and the Message-ID as it left; None: not there yet."""
+    if one.provider_mail_id is None:
+        found = opened.mailbox.find_sent(one.message_id, one.reference, one.since, to=one.to)
+        return (found.provider_mail_id, found.message_id) if found else None
+    try:
+        return one.provider_mail_id, opened.mailbox.read_back(one.provider_mail_id)
+    except MailGone:
+        return None

@@ -1,0 +1,160 @@
+"""What stands below a person's words and is none of them: signatures, apps' lines, contact blocks, disclaimers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from shared.mail.replies.markers import (
+    DEVICE,
+    DEVICE_FIRST,
+    DEVICE_LAST,
+    NOTICES,
+    OPT_OUT,
+    OPT_OUT_LABELS,
+    PRIVATE,
+    SIGN_OFFS,
+    is_east_asian,
+)
+
+_DELIMITERS = frozenset(("--", "—", "– –", "- -", "-- ", "––", "- --", "__"))
+_LINK = re.compile(r"https?://|www\.", re.IGNORECASE)
+_LINKS = re.compile(r"[<(\[]?(?:https?://|www\.)\S+", re.IGNORECASE)
+_CONTACT = re.compile(
+    r"https?://|www\.|\S@\S+\.\w|\+\d[\d\s()./-]{6,}|\(?\b0\d[\d\s()./-]{6,}|\b\d{3}[-. ]\d{3}[-. ]\d{4}\b"
+    r"|^\W{0,3}(?:tel|phone|mobile?|fax|telefon|tél|m|t|p|f|e|w|cell|handy|mob)\.?\s?[:.]\s?[+(\d]",
+    re.IGNORECASE,
+)
+
+
+def is_delimiter(line: str) -> bool:
+    """The line before a signature: "-- " (RFC 3676 §4.3), often without its space, or its look-alikes."""
+    return line.strip() in _DELIMITERS
+
+
+def is_device(line: str) -> bool:
+    """An app's signature, alone in its line: "Sent from my iPhone"."""
+    plain = line.strip(" \t*_<>[]()-–—~|\xa0")
+    if not 6 <= len(plain) <= 90:
+        return False
+    low = _LINKS.sub("", plain).strip(" <>[]()").casefold()
+    words = low.split()
+    if not words or len(words) > 12:
+        return False
+    if words[0] in DEVICE_FIRST or words[-1].rpartition("'")[2].rstrip(".!") in DEVICE_LAST or is_east_asian(low):
+        return DEVICE.fullmatch(low) is not None
+    return False
+
+
+def is_rule(line: str) -> bool:
+    """A line without any letter or digit, but not blank; a line of smileys or question marks is a person's."""
+    plain = line.strip()
+    return bool(plain) and not plain.strip("-_*=~#+.·•|–—‐‑―−─━＝－\u1427\xa0\u3000 <>\u2060")
+
+
+def is_footer_link(line: str) -> bool:
+    """A link labelled as footers label it: "Unsubscribe: https://…". A sentence with a link in it is a person's."""
+    plain = line.strip(" \t*_|-–—>•·[]()<\xa0")
+    link = _LINKS.search(plain)
+    if link is None or plain[link.end() :].lstrip(" >)]*.")[:1] not in ("", "|", "·", "•", "-", "–", "("):
+        return False
+    before = plain[: link.start()].casefold().rstrip(" <(][|-–—>*\xa0\t")
+    label = before.rstrip(":： ")
+    if not label or not _ASKING.isdisjoint(label.split()):
+        return False
+    if label in OPT_OUT_LABELS:
+        return True
+    return label.startswith(OPT_OUT) and (before[-1] in ":：" or label.startswith(_PURPOSES)) and len(label) <= 120
+
+
+# Words of a person who asks for something, in a line that begins like a footer's.
+_ASKING = frozenset(
+    (
+        "me",
+        "my",
+        "us",
+        "please",
+        "mich",
+        "mir",
+        "uns",
+        "bitte",
+        "moi",
+        "nous",
+        "me",
+        "mi",
+        "por",
+        "favor",
+        "mij",
+        "mnie",
+        "меня",
+        "请",
+    )
+)
+_PURPOSES = ("to ", "click ", "pour ", "para ", "per ", "klik ", "чтобы ", "для ", "um ")
+
+
+def is_bare_link(line: str) -> bool:
+    """Nothing but a link."""
+    plain = line.strip(" \t<>()[]*|")
+    return bool(_LINK.match(plain)) and " " not in plain
+
+
+def is_disclaimer(paragraph: str) -> bool:
+    """A legal notice: begins as they do, and has several of the words that one language's notices have."""
+    low = paragraph[:3_000].casefold().lstrip(' *_-–—\t\n[(<|"“')
+    if not low.startswith(NOTICES):
+        return False
+    if low.startswith(_SURE_NOTICES):
+        return True
+    if len(low) < 60 and not is_east_asian(low[:40]):
+        return False
+    return any(sum(word in low for word in words) >= 2 for words in PRIVATE)
+
+
+_SURE_NOTICES = (
+    "virus-free",
+    "virenfrei",
+    "sans virus",
+    "libre de virus",
+    "mail priva di virus",
+    "please consider the env",
+)
+
+
+def contact_lines(lines: Sequence[str]) -> int:
+    """From which line on a tail is a contact block below a name; len(lines) if none is.
+
+    Needs a sign-off ("Best regards,"), keeps it and the name below, and takes the rest only if every line is short and
+    one has a telephone number, an address or a link.
+    """
+    filled = [at for at, line in enumerate(lines) if line.strip()][-16:]
+    for number, at in enumerate(filled):
+        if lines[at].strip(" ,.!;*_\t").casefold() in SIGN_OFFS:
+            rest = filled[number + 2 :]
+            if rest and len(rest) <= 12 and _is_contact([lines[each] for each in rest]):
+                return rest[0]
+    return len(lines)
+
+
+def card_below_rule(lines: Sequence[str]) -> int:
+    """From which line on a tail is a card below a rule; len(lines) if none is. The rule goes too."""
+    filled = [at for at, line in enumerate(lines) if line.strip()][-12:]
+    for number, at in enumerate(filled):
+        if number and is_rule(lines[at]) and len(lines[at].strip()) >= 5:
+            rest = [lines[each] for each in filled[number + 1 :] if not is_rule(lines[each])]
+            if rest and _is_contact(rest):
+                return at
+    return len(lines)
+
+
+def _is_contact(lines: Sequence[str]) -> bool:
+    if any(len(line) > 110 or line.rstrip().endswith(("?", "!")) or _is_sentence(line) for line in lines):
+        return False
+    return any(_CONTACT.search(line) for line in lines)
+
+
+def _is_sentence(line: str) -> bool:
+    """Three or more words, most of them small, and nothing to reach anyone by: a card does not say that."""
+    words = line.split()
+    small = sum(word[:1].islower() for word in words)
+    return len(words) >= 3 and small * 2 > len(words) and (len(words) >= 6 or not _CONTACT.search(line))

@@ -1,0 +1,49 @@
+"""Texts made to cost time: each is near what one kind of scanning is worst at. For tests and the benchmark."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+MILLION = 1_000_000
+
+
+def _text(unit: str) -> Callable[[], str]:
+    return lambda: unit * (MILLION // len(unit))
+
+
+# The first five are those of the product's promise; the rest attack what this code does.
+HOSTILE_TEXTS: dict[str, Callable[[], str]] = {
+    "on_on_on": _text("On "),
+    "spaces": _text(" "),
+    "greater_than": _text(">"),
+    "greater_than_lines": _text(">\n"),
+    "colon_lines": _text("a:\n"),
+    "colons": _text("a: b@c.example> : "),
+    "almost_attributions": _text("On 3 Nov 2025 x@y.example wrot:\n"),
+    "verbs_in_one_line": _text("wrote: "),
+    "header_lines": _text("To: a: b: c:\n"),
+    "senders": _text("From: a@b.example\n"),
+    "dashes": _text("--\n"),
+    "dividers": _text("-- x --\n"),
+    "device_lines": _text("sent from my a b c d\n"),
+    "sign_offs": _text("regards\n"),
+    "quote_and_answer": _text("-- \nfoo\n> q\n"),
+    "line_feeds": _text("\n"),
+    "invisible": _text("\u200b"),
+    "east_asian": _text("写道："),
+}
+
+HOSTILE_HTML: dict[str, Callable[[], str]] = {
+    "nested_divs": lambda: "<div>" * 100_000 + "please unsubscribe me",
+    "five_megabytes": lambda: "<p>hello world</p>" * 290_000,
+    "nested_blockquotes": lambda: "<blockquote>" * 50_000 + "x",
+    "nested_quote_containers": lambda: "<div class=gmail_quote><blockquote>x" * 20_000,
+    "flat_quotes": lambda: "<blockquote>x</blockquote>" * 23_000,
+    "borders": lambda: '<div style="border-top:solid">x' * 19_000,
+    "less_than": lambda: "<" * MILLION,
+    "open_comments": lambda: "<!--" * 150_000,
+    "attributes": lambda: "<div " + " ".join(f"a{number}=b" for number in range(60_000)) + ">x",
+    "crossed_tags": lambda: "<b><i><u>" * 20_000 + "</b></i></u>" * 20_000,
+    "nested_tables": lambda: "<table><tr><td>" * 30_000,
+    "stray_ends": lambda: "<b></p>" * 80_000,
+}

@@ -1,0 +1,27 @@
+"""From a request on the queue to a stored send and its answer."""
+
+from __future__ import annotations
+
+from tests.integration.handlers.sender.edge import Edge
+from tests.integration.shared.storage.looking import column, rows, value
+from tests.sending import a_request
+
+
+def test_a_request_is_stored_and_answered(edge: Edge) -> None:
+    (answer,) = edge.answered(a_request("order-1"), correlation_id="my-1")
+    assert (answer.state, answer.idempotency_key, answer.customer, answer.server) == (
+        "accepted", "order-1", "acme", "server",
+    )  # fmt: skip
+    assert rows(edge.database, "select uid, state, message_id, client_correlation_id from sends") == [
+        (answer.send_id, "accepted", answer.message_id, "my-1")
+    ]
+    assert column(edge.database, "select address from send_recipients") == ["anna@example.com"]
+    assert column(edge.database, "select state from send_steps") == ["accepted"]
+    assert value(edge.database, "select count(*) from outbox") == 0
+
+
+def test_a_repeat_is_answered_with_the_present_state(edge: Edge) -> None:
+    (first,) = edge.answered(a_request("order-1"))
+    (again,) = edge.answered(a_request("order-1"))
+    assert (again.state, again.send_id, again.repeated) == ("accepted", first.send_id, True)
+    assert value(edge.database, "select count(*) from sends") == 1

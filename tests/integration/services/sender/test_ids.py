@@ -1,0 +1,46 @@
+"""What the providers made of our ids is read back, so that reports that quote theirs can be tied."""
+
+from __future__ import annotations
+
+import pytest
+
+from shared.domain.mailboxes import Provider
+from tests.integration.services.sender.delivering import Delivering
+from tests.integration.shared.storage.looking import value
+from tests.stored_sends import a_send, row_of
+from tests.waiting import until
+
+ACTUAL = "select actual_message_id from sent_mail"
+
+
+@pytest.mark.parametrize("provider", list(Provider))
+def test_a_message_id_that_the_provider_changed_becomes_known(delivering: Delivering, provider: Provider) -> None:
+    server = delivering.server(provider=provider, mailbox={"message_ids": "rewrite", "sent_items_delay": 0.5})
+    send = a_send(delivering.database, server)
+    with delivering.senders(read_back_seconds=(0.2, 0.5, 1.0)):
+        assert delivering.reaches(send, "sent")
+        assert until(lambda: value(delivering.database, ACTUAL) is not None)
+    assert value(delivering.database, ACTUAL) == delivering.control.sent()[0]["message_id"].strip("<>")
+    assert row_of(delivering.database, send).provider_mail_id is not None
+    assert value(delivering.database, "select count(*) from send_read_backs") == 0
+
+
+def test_what_the_provider_kept_is_no_other_id(delivering: Delivering) -> None:
+    send = a_send(delivering.database, delivering.server())
+    with delivering.senders(read_back_seconds=(0.1,)):
+        assert until(lambda: row_of(delivering.database, send).provider_mail_id is not None)
+    assert value(delivering.database, ACTUAL) is None
+
+
+def test_nothing_is_read_back_where_it_is_switched_off(delivering: Delivering) -> None:
+    a_send(delivering.database, delivering.server())
+    delivering.run(read_back=False)
+    assert value(delivering.database, "select count(*) from send_read_backs") == 0
+
+
+def test_what_never_shows_is_given_up(delivering: Delivering) -> None:
+    a_send(delivering.database, delivering.server(mailbox={"sent_items_delay": 3600}))
+    with delivering.senders(read_back_seconds=(0.1, 0.1)):
+        assert until(lambda: value(delivering.database, "select count(*) from sends where state = 'sent'") == 1)
+        assert until(lambda: value(delivering.database, "select count(*) from send_read_backs") == 0)
+    assert value(delivering.database, ACTUAL) is None
