@@ -32,9 +32,12 @@ _BOUNCES = """
     where b.mailbox = any(%s)
 """
 _MONITOR_LOG = "select monitor_name, sender, effect from monitor_log"
+# A report that came before its send was known is logged as unmatched and may go; its row is written again when it is tied.
 _COMMITTED = """
-    select m.email, f.provider_mail_id, max(pg_xact_commit_timestamp(l.xmin))
-    from (select mail_id, xmin from bounce_log union all select mail_id, xmin from monitor_log) l
+    select m.email, f.provider_mail_id, max(l.at)
+    from (select mail_id, case when effect_at > logged_at then logged_at else pg_xact_commit_timestamp(xmin) end as at
+          from bounce_log
+          union all select mail_id, pg_xact_commit_timestamp(xmin) from monitor_log) l
     join fetched_mail f on f.id = l.mail_id join mailboxes m on m.id = f.mailbox_id
     where m.email = any(%s) group by 1, 2
 """

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import psycopg
+from psycopg import IsolationLevel
 
 from services.demo.core.planting import PlannedMail
 from services.demo.handler.stage import plant
 from services.simulator.__main__ import RunningSimulator
-from shared.storage import demo_counts
+from shared.storage import bounce_log, demo_counts
 from tests.chaos.scenario import Portion
 
 _LOOK_SECONDS = 1.0
@@ -38,6 +39,7 @@ class Watcher:
         while not self._stop.wait(_LOOK_SECONDS):
             try:
                 with psycopg.connect(self._url, connect_timeout=5) as connection:
+                    connection.isolation_level = IsolationLevel.REPEATABLE_READ  # all of it as it was at one moment
                     self.progress = demo_counts.progress(connection)
                     row = connection.execute(
                         "select (select count(*) from outbox),"
@@ -45,8 +47,11 @@ class Watcher:
                         " (select count(*) from budget_slots where expires_at > now()),"
                         " (select count(*) from sends where state not in ('sent', 'failed', 'cancelled'))"
                     ).fetchone()
+                    # A report that came before its send was known: the scheduler ties it within a minute.
+                    to_tie = bounce_log.newly_known(connection, timedelta(days=1), 1_000)
+                work = (*(row or ()), len(to_tie))
                 waiting = {name: count for name, count in self._depths().items() if count}
-                self.busy = f"outbox, leases, slots, sends: {row}; {waiting}" if waiting or row != (0, 0, 0, 0) else ""
+                self.busy = f"outbox, leases, slots, sends, to tie: {work}; {waiting}" if waiting or any(work) else ""
             except (psycopg.Error, OSError) as problem:
                 self.busy = f"{type(problem).__name__}: {problem}"
 
