@@ -20,6 +20,7 @@ from bench import (
     latency,
     mailbox_throughput,
     main_line,
+    replaying,
     replies,
     scaling,
     scheduler_ticks,
@@ -45,6 +46,7 @@ _NAMES = tuple(
         accepting,
         delivering,
         replies,
+        replaying,
     )
 )
 
@@ -65,6 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             found, tell, seconds=options.send_seconds, many=options.sends
         ),
         accepting.NAME: lambda found, tell: accepting.run(found, tell, requests=options.requests),
+        replaying.NAME: lambda found, tell: replaying.run(found, tell, mails=options.mails),
     }
     unknown = set(options.names) - set(_NAMES)
     if unknown:
@@ -127,7 +130,7 @@ def _teller(progress: Progress) -> Tell:
 def _options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="; ".join(_NAMES))
-    parser.add_argument("--mails", type=int, default=main_line.MAILS, help="reports of main_line and scaling")
+    parser.add_argument("--mails", type=int, default=main_line.MAILS, help="reports of main_line, scaling and replay")
     parser.add_argument("--one-by-one", type=int, default=main_line.ONE_BY_ONE_MAILS, help="those with batches of one")
     parser.add_argument("--mailboxes", type=int, default=scheduler_ticks.MAILBOXES, help="of scheduler_ticks")
     parser.add_argument("--reports", type=int, default=latency.MAILS, help="of latency")

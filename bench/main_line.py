@@ -93,13 +93,14 @@ def measure(servers: Servers, tell: Tell, mails: int, *, batch_size: int | None,
         servers.place(f"main-line-{batch_size or 'batches'}-{processes}") as place,
         Database(place.database_url, name="bench") as database,
     ):
-        planted = _plant(database, place, mails, lambda done: tell(f"planting ({label})", done, mails))
+        planted = plant(database, place, mails, lambda done: tell(f"planting ({label})", done, mails))
         environment = {**place.environment, **environment}
         seconds, cpu = _clock(place, environment, mails, processes, lambda done: tell(label, done, mails))
         return Run(mails, seconds, cpu, differences(database, place.rabbitmq_url, planted))
 
 
-def _plant(database: Database, place: Place, mails: int, done: Callable[[int], None]) -> list[Report]:
+def plant(database: Database, place: Place, mails: int, done: Callable[[int], None]) -> list[Report]:
+    """An installation with so many reports in stage `fetched`, and their messages in the queue. done: told the sum so far."""
     sealer = Sealer.parse(place.sealing_key)
     mailboxes = boxes(_MAILBOXES_EACH)
     all_keys = [
@@ -180,7 +181,7 @@ def _clock(
                 check(running, give_up_at)
                 time.sleep(0.01)
             before, started = cpu_seconds(), time.monotonic()
-            while (left := _waiting(connection)) > 0:
+            while (left := waiting(connection)) > 0:
                 check(running, give_up_at)
                 done(mails - left)
                 time.sleep(_LOOK_SECONDS)
@@ -189,7 +190,7 @@ def _clock(
         broker.close()
 
 
-def _waiting(connection: psycopg.Connection) -> int:
+def waiting(connection: psycopg.Connection) -> int:
     """Mails whose effect is not committed; answered from the partial index of those stages."""
     row = connection.execute("select count(*) from fetched_mail where stage in ('fetched', 'classified')").fetchone()
     return int(row[0]) if row else 0

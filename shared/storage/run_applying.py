@@ -1,4 +1,8 @@
-"""Carries out what a run noted, each effect only where things still are as they were when it was noted."""
+"""Carries out what a run noted, each effect only where things still are as they were when it was noted.
+
+Effects are found again by their keys, which have an index: the planner takes a fresh run for a few rows, and would compare
+each with each.
+"""
 
 from __future__ import annotations
 
@@ -79,8 +83,7 @@ def _add_rows(connection: Connection, run_id: int) -> None:
         update run_effects e set applied_at = now(), target_id = a.id, bounce_id = a.id
         from added a
         where e.run_id = %(run)s and e.what = 'log_row' and e.before is null
-          and e.after ->> 'provider' = a.provider and e.after ->> 'mailbox' = a.mailbox
-          and e.after ->> 'provider_mail_id' = a.provider_mail_id and e.after ->> 'reported' = a.reported
+          and e.key = concat_ws(E'\\x1f', a.provider, a.mailbox, a.provider_mail_id, a.reported)
         """,
         {"run": run_id},
     )
@@ -121,7 +124,7 @@ def _change_entries(connection: Connection, run_id: int) -> None:
             returning x.id, x.customer_id, x.address, to_jsonb(x) as entry
         )
         update run_effects e set applied_at = now(), target_id = a.id, after = a.entry from added a
-        where {mine} and e.target_id is null and e.address = a.address and e.customer_id is not distinct from a.customer_id
+        where {mine} and e.key = 'new ' || coalesce(a.customer_id::text, '*') || ' ' || a.address
         """.encode(),
         {"run": run_id},
     )
@@ -149,7 +152,7 @@ def _change_subscribers(connection: Connection, run_id: int) -> None:
         )
         update run_effects e set applied_at = now(), after = e.after || jsonb_build_object('change_id', n.id)
         from noted n
-        where e.run_id = %(run)s and e.what = 'subscriber' and e.target_id = n.subscriber_id
+        where e.run_id = %(run)s and e.what = 'subscriber' and e.key = n.subscriber_id::text
         """,
         {"run": run_id},
     )

@@ -109,7 +109,7 @@ def _undo_entries(connection: Connection, run_id: int) -> None:
             returning id
         )
         update run_effects e set undone_at = now() from back b
-        where {open_ones} and (e.before ->> 'id')::bigint = b.id
+        where {open_ones} and e.key = 'entry ' || b.id::text
         """.encode(),
         {"run": run_id},
     )
