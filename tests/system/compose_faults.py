@@ -118,6 +118,8 @@ class Run:
     def portion(self, count: int) -> None:
         """Plants the next mails, so that there is work in hand when the fault comes."""
         fresh = self.mails[len(self.planted) : len(self.planted) + count]
+        if not fresh:
+            raise Failed("no mail is left to plant: give more (--mails)")
         self.planted += fresh
         self.ids |= plant(self.simulator, fresh, datetime.now(UTC), lambda _: None)
 
@@ -214,18 +216,18 @@ def faults(stack: Stack, mails: int, say: Callable[[str], None]) -> bool:
     with Database(stack.database_url(), max_connections=4, name="system test") as database:
         run.begin(database)
         for service in PIPELINE:
-            run.portion(mails // 12)
+            run.portion(mails // 16)
             run.crash(service)
         for service in (*PIPELINE, "rabbitmq", "postgres"):
-            run.portion(mails // 20)
+            run.portion(mails // 32)
             run.kill(service)
         for service in PIPELINE:
-            run.portion(mails // 30)
+            run.portion(mails // 48)
             run.stop(service)
-        run.portion(mails // 20)
+        run.portion(mails // 32)
         run.restart_servers()
         run.lose_the_broker()
-        run.portion(mails)
+        run.portion(mails)  # all that is left
         settle(database, mails)
         until(lambda: not any(stack.depths().values()), f"queues are not empty: {stack.depths()}", 120)
         control = ControlClient(run.simulator.http_url)
