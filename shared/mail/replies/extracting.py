@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shared.mail.replies import html_text, signatures
+from shared.mail.replies import contact_cards, html_text, signatures
 from shared.mail.replies.html_marks import has_marks
 from shared.mail.replies.lines import Lines, of_marked_text, of_text
 from shared.mail.replies.mail_texts import MailTexts, mail_texts
@@ -144,11 +144,10 @@ def _trim_notice(texts: Sequence[str], why: list[Reason | None]) -> bool:
 
 
 def _trim_contact(texts: Sequence[str], why: list[Reason | None]) -> None:
-    own = _own(texts, why)
-    tail = own[-18:]
+    tail = _own(texts, why)[-contact_cards.TAIL :]
     lines = [texts[at] for at in tail]
-    first = min(signatures.contact_lines(lines), signatures.card_below_rule(lines))
-    for at in tail[first:]:
+    apart = [number == 0 or at - tail[number - 1] > 1 for number, at in enumerate(tail)]
+    for at in tail[contact_cards.card_start(lines, apart) :]:
         why[at] = Reason.CONTACT
 
 
