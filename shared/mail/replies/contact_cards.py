@@ -9,7 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from shared.mail.replies.markers import OPT_OUT, SIGN_OFFS, is_east_asian
+from shared.mail.replies.languages.cards import (
+    COMPANY_FORMS,
+    LABELS,
+    LEAVING,
+    LEAVING_EAST,
+    LINK_LABELS,
+    SMALL_IN_NAMES,
+    TALKING,
+    TALKING_EAST,
+)
+from shared.mail.replies.markers import SIGN_OFFS, is_east_asian
 from shared.mail.replies.signatures import is_rule
 
 MOST_LINES = 12  # of a card
@@ -18,32 +28,16 @@ LONGEST_NAME = 60
 TAIL = 18  # of the person's last lines that are looked at
 _TITLE_WORDS = 5  # of a job title in lower case
 
-# What stands before a number in a card, in the languages that the extraction knows.
-_LABELS = (
-    "tel|phone|ph|mobile?|fax|telefon|telefoon|telephone|tél|téléphone|teléfono|telefono|telefone|cell|cel|celular|"
-    "móvil|cellulare|handy|mob|gsm|puh|puhelin|office|direct|direkt|direkte|durchwahl|büro|kontor|mobil|mobiel|kom|"
-    "komórka|тел|телефон|моб|факс|τηλ|טל|נייד|هاتف|جوال|电话|電話|手机|手機|传真|携帯|전화|휴대폰|đt|điện thoại|"
-    "m|t|p|f|d|e|w|o"
-)
+_LABELS = "|".join(map(re.escape, LABELS))
 _REACH = re.compile(
     r"https?://|www\.|[^\s@]@[^\s@]{1,80}\.\w|\+\d[\d\s()./-]{6,40}|\(?\b0\d[\d\s()./-]{6,40}"
-    r"|\b\d{3}[-. ]\d{3}[-. ]\d{4}\b"
+    r"|\b\d{3}[-. ]\d{3}[-. ]\d{4}\b|\(\d{2,5}\)\s?\d[\d\s./-]{5,40}"
     rf"|(?<!\w)(?:{_LABELS})[^\w\n]{{0,4}}[+(\d][\d\s()./-]{{4,40}}\d",
     re.IGNORECASE,
 )
-_LABEL = re.compile(rf"(?:.*\W)?(?:{_LABELS}|e-?mail|web|site|skype|whatsapp)\W{{0,3}}", re.IGNORECASE)
+_LABEL = re.compile(rf"(?:.*\W)?(?:{_LABELS}|{'|'.join(map(re.escape, LINK_LABELS))})\W{{0,3}}", re.IGNORECASE)
+_LABELLED = re.compile(rf"\W{{0,3}}(?:{_LABELS})[^\w\n]{{1,4}}[+(\d\w]", re.IGNORECASE)
 _PARTS = re.compile(r"\s[|·•–—/]\s|\s{3,}|\s-\s")
-# Who is spoken to or of. Cards have no such words, and people's sentences often do.
-_TALKING = frozenset(
-    "me my us our we you your please i'm i'll ich mich mir mein uns wir sie ihnen ihr bitte moi nous je vous votre svp mij "
-    "mijn ik jij graag mig jag meg jeg yo mío nosotros usted favor io noi você eu mnie proszę меня мне мой нам вас прошу "
-    "пожалуйста prosím mě minä kérem lütfen bana benim παρακαλώ אני אותי בבקשה".split()
-)
-_SMALL_IN_NAMES = frozenset("de da do dos das du des di del della dalla la le van von der den ter ten te zu zur af av bin al el y e i".split())
-_COMPANY = frozenset(
-    "ltd limited llc llp inc corp plc gmbh ag kg ohg ug e.v. bv b.v. nv n.v. ab oy oyj as a/s aps asa sa s.a. sas sarl srl "
-    "s.r.l. spa s.p.a. sl s.l. lda ltda eirl s.r.o. a.s. kft zrt sp. ооо зао оао тов пп a.ş. şti. pty co n.a.".split()
-)
 _STOPS = "。！？!?…"
 
 
@@ -95,7 +89,8 @@ def _below_rule(lines: Sequence[str]) -> int:
 def _set_off(lines: Sequence[str], apart: Sequence[bool]) -> int:
     """A last block that begins with a name, below a blank line or below an unlisted formula such as "Abraço,".
 
-    A block that the words above announce ("Our new address:") is what the person wants to say.
+    A block that the words above announce ("Our new address:") is what the person wants to say, and so is one of several
+    with numbers and addresses.
     """
     for at in range(max(1, len(lines) - MOST_LINES), len(lines)):
         if not (apart[at] or (at > 1 and apart[at - 1] and _is_formula(lines[at - 1]))):
@@ -103,7 +98,7 @@ def _set_off(lines: Sequence[str], apart: Sequence[bool]) -> int:
         above = lines[at - 1].rstrip()
         if not is_card(lines[at:]):
             continue
-        if above[-1] in ":：" or (at == 1 and above[-1] in ",，、"):
+        if above[-1] in ":：" or (at == 1 and above[-1] in ",，、") or is_card([above]):
             return len(lines)
         if _is_one_line_card(lines[at]) or (len(lines) - at >= 3 and _is_heading(lines[at])):
             return at
@@ -122,8 +117,9 @@ def is_card(lines: Sequence[str]) -> bool:
     if not any(reaching):
         return False
     last = max(at for at, each in enumerate(reaching) if each)
+    labelled = any(_LABELLED.match(line) for line in lines)
     # Between a name and a number "Responsable des achats" is a job; at the very end it may be an afterthought.
-    return not any(_is_said(line, title=at < last) for at, line in enumerate(lines))
+    return not any(_is_said(line, title=at < last, labelled=labelled) for at, line in enumerate(lines))
 
 
 def _may_reach(line: str) -> bool:
@@ -132,27 +128,36 @@ def _may_reach(line: str) -> bool:
     return _REACH.search(line) is not None
 
 
-def _is_said(line: str, *, title: bool) -> bool:
-    """Whether a line reads like something a person says. title: it may be a job title of a few words in lower case."""
+def _is_said(line: str, *, title: bool, labelled: bool = False) -> bool:
+    """Whether a line reads like something a person says.
+
+    title: it may be a job title of a few words; labelled: one that begins in lower case, as the card has a label.
+    """
     plain = line.strip()
-    if plain[-1:] in _STOPS or plain.startswith(("PS", "P.S", "P.s")):
-        return True
-    low = plain.casefold()
-    words = low.split()
-    if not _TALKING.isdisjoint(word.strip(".,:;()") for word in words) or any(phrase in low for phrase in OPT_OUT):
-        return True
-    if any(mark in plain for mark in "。，") or (is_east_asian(plain) and len(plain) > 60):
+    if plain[-1:] in _STOPS or plain.startswith(("PS", "P.S", "P.s")) or _is_addressed(plain):
         return True
     match = _REACH.search(plain)
     if match is not None and _leads_to(plain[: match.start()]):
         return True
-    spelled = [word for word in plain.split() if word[:1].isalpha()]
+    words = plain.split()
+    spelled = [word for word in words if word[0].isalpha()]
     small = sum(word[0].islower() for word in spelled)
     if len(words) < 3 or small * 2 <= len(spelled):
-        return plain[-1:] == "." and len(spelled) >= 5 and small >= 2
+        return plain[-1] == "." and len(spelled) >= 5 and small >= 2
     if match is not None:
         return len(spelled) >= 6
-    return not (title and len(words) <= _TITLE_WORDS and plain[0].isupper() and plain[-1] not in ".;")
+    return not (title and len(words) <= _TITLE_WORDS and (labelled or plain[0].isupper()) and plain[-1] not in ".;")
+
+
+def _is_addressed(plain: str) -> bool:
+    """Whether a line speaks to somebody, or of leaving a list."""
+    low = plain.casefold()
+    words = [word.strip(".,:;()'\"*_<>") for word in low.split()]
+    if not TALKING.isdisjoint(words) or any(word.startswith(LEAVING) for word in words):
+        return True
+    if is_east_asian(plain):
+        return len(plain) > 60 or any(part in plain for part in (*TALKING_EAST, *LEAVING_EAST, "。", "，"))
+    return False
 
 
 def _leads_to(before: str) -> bool:
@@ -165,7 +170,7 @@ def _leads_to(before: str) -> bool:
 
 def _is_heading(line: str) -> bool:
     """Whether a card may begin with the line: a person's name, or a company."""
-    return is_name(line) or (len(line) <= LONGEST_NAME and any(w.strip(",").casefold() in _COMPANY for w in line.split()))
+    return is_name(line) or (len(line) <= LONGEST_NAME and any(w.strip(",").casefold() in COMPANY_FORMS for w in line.split()))
 
 
 def is_name(line: str) -> bool:
@@ -179,7 +184,7 @@ def is_name(line: str) -> bool:
     words = [word for word in plain.split() if not word.endswith(".") or len(word) <= 2]  # Dr., Avv., i. A.
     if "," in line and len(words) == 1:
         words += line.split(",", 1)[1].split()  # surname first
-    full = [word for word in words if word.casefold() not in _SMALL_IN_NAMES and not word.endswith(".")]
+    full = [word for word in words if word.casefold() not in SMALL_IN_NAMES and not word.endswith(".")]
     return 1 <= len(full) <= 5 and len(words) >= 2 and not any(word[0].islower() or not word[0].isalpha() for word in full)
 
 
