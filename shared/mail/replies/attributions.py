@@ -112,7 +112,12 @@ def leads_to_quotation(text: str) -> bool:
         if verb:
             return address_last or low.endswith(VERBS) or _ends_soon(low)
         return (address_last or len(_DATE.findall(low)) >= 2) and _has_few_small_words(plain)
-    return verb and "@" in low and (address_last or low.endswith(VERBS)) and _is_short(low)
+    return (
+        verb
+        and "@" in low
+        and (address_last or low.endswith(VERBS) or _is_name_verb_date(low, date))
+        and _is_clause(low)
+    )
 
 
 def _has_few_small_words(plain: str) -> bool:
@@ -196,6 +201,11 @@ def _is_name_verb_date(low: str, date: re.Match[str] | None) -> bool:
     """Name, address, verb, date, as Gmail puts it in German, Portuguese and Hungarian."""
     at = low.find("@")
     return date is not None and 0 <= at < date.start() and ("<" in low or "(" in low) and at < 200
+
+
+def _is_clause(low: str) -> bool:
+    """The same, where the dot of a day ("am 3. November") ends nothing."""
+    return len(low) < 160 and re.search(r"(?<!\d)[.!?;]\s", low) is None
 
 
 def _is_short(low: str) -> bool:

@@ -7,13 +7,14 @@ person's words, and so is whatever mentions leaving a list: in doubt a card stay
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from shared.mail.replies.languages.cards import (
     COMPANY_FORMS,
     LABELS,
     LEAVING,
     LEAVING_EAST,
+    LEAVING_WORDS,
     LINK_LABELS,
     SMALL_IN_NAMES,
     TALKING,
@@ -47,9 +48,12 @@ def card_start(lines: Sequence[str], apart: Sequence[bool]) -> int:
     lines: the last lines that are theirs, blank ones left out. apart: whether something stands between a line and the
     one before it: blank lines, or a quotation. A card never is the whole text.
     """
-    if not any(len(line) <= LONGEST_LINE and _may_reach(line) for line in lines[-MOST_LINES:]):
-        return len(lines)
     return min(_below_sign_off(lines, apart), _below_rule(lines), _set_off(lines, apart))
+
+
+def may_hold_one(lines: Iterable[str]) -> bool:
+    """Whether one of the lines has something to reach somebody by: a cheap first look."""
+    return any(len(line) <= LONGEST_LINE and _may_reach(line) for line in lines)
 
 
 def _below_sign_off(lines: Sequence[str], apart: Sequence[bool]) -> int:
@@ -153,7 +157,11 @@ def _is_addressed(plain: str) -> bool:
     """Whether a line speaks to somebody, or of leaving a list."""
     low = plain.casefold()
     words = [word.strip(".,:;()'\"*_<>") for word in low.split()]
-    if not TALKING.isdisjoint(words) or any(word.startswith(LEAVING) for word in words):
+    if (
+        not TALKING.isdisjoint(words)
+        or not LEAVING_WORDS.isdisjoint(words)
+        or any(word.startswith(LEAVING) for word in words)
+    ):
         return True
     if is_east_asian(plain):
         return len(plain) > 60 or any(part in plain for part in (*TALKING_EAST, *LEAVING_EAST, "。", "，"))
@@ -170,7 +178,9 @@ def _leads_to(before: str) -> bool:
 
 def _is_heading(line: str) -> bool:
     """Whether a card may begin with the line: a person's name, or a company."""
-    return is_name(line) or (len(line) <= LONGEST_NAME and any(w.strip(",").casefold() in COMPANY_FORMS for w in line.split()))
+    return is_name(line) or (
+        len(line) <= LONGEST_NAME and any(w.strip(",").casefold() in COMPANY_FORMS for w in line.split())
+    )
 
 
 def is_name(line: str) -> bool:
@@ -185,7 +195,9 @@ def is_name(line: str) -> bool:
     if "," in line and len(words) == 1:
         words += line.split(",", 1)[1].split()  # surname first
     full = [word for word in words if word.casefold() not in SMALL_IN_NAMES and not word.endswith(".")]
-    return 1 <= len(full) <= 5 and len(words) >= 2 and not any(word[0].islower() or not word[0].isalpha() for word in full)
+    return (
+        1 <= len(full) <= 5 and len(words) >= 2 and not any(word[0].islower() or not word[0].isalpha() for word in full)
+    )
 
 
 def _is_one_line_card(line: str) -> bool:

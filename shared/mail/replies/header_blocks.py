@@ -40,12 +40,10 @@ def is_block(lines: Sequence[str], start: int) -> bool:
     """Whether a header block begins in this line.
 
     It names a sender and a date or subject; without a subject there must be an address, so that
-    `From: Berlin, To: Paris, Date: 3 May` is a journey and not a header. With a subject and no address, the date needs a
-    year or a time.
+    `From: Berlin, To: Paris, Date: 3 May` is a journey and not a header.
     """
     kinds: set[str] = set()
     address = False
-    timeless = False
     loose = 0
     for line in lines[start : start + MOST_LINES]:
         kind = label_of(line)
@@ -55,7 +53,7 @@ def is_block(lines: Sequence[str], start: int) -> bool:
             if line.count(":") > 1 and len(kinds) < 3:
                 kinds.update(labels_inside(line[:400]))
         elif not line.strip():
-            if _is_complete(kinds, address, timeless):
+            if _is_complete(kinds, address):
                 break
             loose += 1
         else:
@@ -65,15 +63,36 @@ def is_block(lines: Sequence[str], start: int) -> bool:
         if loose > 2:
             break
         address = address or (kind is not None and ("@" in line or _is_sent(kind, line)))
-        timeless = timeless or (kind == DATE and _is_timeless(line))
-        if len(kinds) >= 3 and _is_complete(kinds, address, timeless):
+        if len(kinds) >= 3 and _is_complete(kinds, address):
             return True
-    return _is_complete(kinds, address, timeless)
+    return _is_complete(kinds, address)
 
 
 def _is_sent(kind: str, line: str) -> bool:
     """A date under a label that only mail has, such as `Sent:`: as good as an address."""
     return kind == DATE and _key(line) not in PLAIN_DATES and any(character.isdigit() for character in line)
+
+
+def is_dateless(lines: Sequence[str], start: int) -> bool:
+    """Whether a block has no address, and a date without a year or a time, such as `2 March, back on the 5th`.
+
+    No client is known to write that, so it may be a person's journey.
+    """
+    dateless = False
+    loose = 0
+    for line in lines[start : start + MOST_LINES]:
+        kind = label_of(line)
+        if kind is None:
+            loose += 1
+            if loose > 2:
+                break
+            continue
+        value = line[line.find(":") + 1 :] if ":" in line else line.partition("：")[2]
+        if "@" in value or _is_sent(kind, line):
+            return False
+        if kind == DATE and value.strip(_EDGE):
+            dateless = _YEAR_OR_TIME.search(value) is None
+    return dateless
 
 
 def is_unlisted(lines: Sequence[str], start: int) -> bool:
@@ -88,21 +107,17 @@ def is_unlisted(lines: Sequence[str], start: int) -> bool:
 _LABEL = r"\s{0,8}\*?[^\W\d_][^\s\d:<>@]{1,20}(?:\s[^\s\d:<>@]{1,16})?\s?[:：]\*?"
 _UNLISTED_SENDER = re.compile(_LABEL + r"\s[^<>\n]{0,80}<[^<>\s@]{1,80}@[^<>\s]{1,80}>$")
 _LABELLED = re.compile(_LABEL + r"\s?\S")
-_YEAR_OR_TIME = re.compile(r"\d{4}|\d\s?[:.h]\s?\d\d|\d[./-]\d{1,2}[./-]\d\d|\d\s?[年时時]|\d\s?[ap]\.?m", re.IGNORECASE)
+_YEAR_OR_TIME = re.compile(
+    r"\d{4}|\d\s?[:.h]\s?\d\d|\d[./-]\d{1,2}[./-]\d\d|\d\s?[年时時]|\d\s?[ap]\.?m", re.IGNORECASE
+)
 _TIME = re.compile(r"\d{4}.{0,30}?\d{1,2}[:.]\d\d|\d{1,2}[:.]\d\d.{0,30}?\d{4}")
 
 
-def _is_timeless(line: str) -> bool:
-    """A date without a year and a time of day, such as `2 March, back on the 5th`: no client writes that."""
-    value = line[line.find(":") + 1 :] if ":" in line else line.partition("：")[2]
-    return bool(value.strip(_EDGE)) and _YEAR_OR_TIME.search(value) is None
-
-
-def _is_complete(kinds: set[str], address: bool, timeless: bool) -> bool:
+def _is_complete(kinds: set[str], address: bool) -> bool:
     if SENDER not in kinds or len(kinds) < 2:
         return False
     if SUBJECT in kinds:
-        return address or (DATE in kinds and not timeless and len(kinds) >= 3)
+        return address or (DATE in kinds and len(kinds) >= 3)
     return address and DATE in kinds
 
 

@@ -42,15 +42,16 @@ def of_text(text: str, limits: Limits) -> Lines:
             marks[at] = OWN
         if line.startswith(">>> ") and line.endswith(" >>>"):
             marks[at] = OWN  # GroupWise's attribution
-        if line.find(">", 1, 6) > 0 and _INITIALS.match(line) and _has_initials_beside(texts, at):
+        place = line.find(">", 1, 20)
+        if 0 < place < 6 and _INITIALS.match(line) and _has_initials_beside(texts, at):
             marks[at] = QUOTED
-        elif line.find(">", 1, 20) > 0 and (name := _NAMED.match(line)):
+        elif place > 0 and (name := _NAMED.match(line)):
             named.setdefault(name[1], []).append(at)
         # Some mail stores put > before a line that begins with "From ".
         if line.startswith(">From ") and not _has_quoted_neighbour(marks, at):
             texts[at], marks[at] = line[1:], OWN
-    for name, places in named.items():
-        if _is_of_other(name, texts, places):
+    for before, places in named.items():
+        if _is_of_other(before, texts, places):
             for at in places:
                 marks[at] = QUOTED
     return Lines(texts, marks, cut)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from shared.mail.replies.languages.cards import LEAVING, LEAVING_EAST
+from shared.mail.replies.languages.cards import LEAVING, LEAVING_EAST, LEAVING_WORDS
 
 MOST_LINES = 6  # of a list of the person's
 LEAST_QUOTED = 3  # lines of the quotation below
@@ -27,7 +27,7 @@ def are_own(lines: Sequence[str], quoted: Sequence[str]) -> bool:
     if "://" in text or "www." in text or "@" in text or any(word in text for word in LEAVING_EAST):
         return False
     words = _WORD.findall(text)
-    if not words or any(word.startswith(LEAVING) for word in words):
+    if not words or not LEAVING_WORDS.isdisjoint(words) or any(word.startswith(LEAVING) for word in words):
         return False
     theirs = f" {' '.join(_WORD.findall(' '.join(line[:2_000] for line in quoted[:MOST_QUOTED]).casefold()))} "
     return not any(

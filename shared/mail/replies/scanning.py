@@ -29,6 +29,7 @@ class Scan:
         self._own = False  # something of the person's has been seen
         self._splits = 0
         self._looks = 0
+        self._last: int | None = None
         self.exhausted = False  # so many lines look like boundaries that not all were looked at
 
     def run(self) -> list[Reason | None]:
@@ -70,6 +71,7 @@ class Scan:
             and header_blocks.label_of(line) is not None
             and self._affords()
             and header_blocks.is_block(self.texts, at)
+            and not (header_blocks.is_dateless(self.texts, at) and at < self._last_head())
         ):
             return self._cut(at, Reason.HEADER_BLOCK)
         if line[-1] == ">" and header_blocks.is_unlisted(self.texts, at):
@@ -83,6 +85,19 @@ class Scan:
             if any(phrase in low for phrase in ABOVE):
                 return self._cut(at, Reason.REPLY_MARK)
         return 0
+
+    def _last_head(self) -> int:
+        """The last line that surely is another mail's: behind a mark, or the sender in a header block. Sought once."""
+        if self._last is None:
+            self._last = next((at for at in range(len(self.texts) - 1, -1, -1) if self._is_head(at)), -1)
+        return self._last
+
+    def _is_head(self, at: int) -> bool:
+        if self.marks[at] == QUOTED:
+            return True
+        if "@" not in self.texts[at] or header_blocks.label_of(self.texts[at]) is None:
+            return False
+        return header_blocks.is_block(self.texts, at)
 
     def _affords(self) -> bool:
         self._looks += 1

@@ -38,7 +38,8 @@ def is_device(line: str) -> bool:
         if DEVICE.fullmatch(low) is not None:
             return True
         # "Sent using https://…": the link is all that is said of the app.
-        return len(low) < len(plain) and DEVICE.fullmatch(_LINKS.sub("x", plain).casefold()) is not None
+        link = _LINKS.search(plain)
+        return link is not None and link.end() == len(plain) and DEVICE.fullmatch(f"{low} x") is not None
     return False
 
 
