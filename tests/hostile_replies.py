@@ -30,6 +30,12 @@ HOSTILE_TEXTS: dict[str, Callable[[], str]] = {
     "quote_and_answer": _text("-- \nfoo\n> q\n"),
     "line_feeds": _text("\n"),
     "invisible": _text("\u200b"),
+    "cards": _text("Anna Weber\n\n+44 113 496 0000 a\n"),
+    "own_lists": _text("list:\n> 2 boots\nand\n"),
+    "named_marks": _text("AB> a\n\n"),
+    "other_names": lambda: "".join(f"{chr(65 + at % 26)}{chr(97 + at // 26 % 26)}b> x:\n" for at in range(100_000)),
+    "journeys": _text("From: a\nTo: b\nDate: 3 May\nSubject: c\n\n"),
+    "dates_without_colon": _text("On 3 Nov 2025 at 10:02 a@b.example\n> q\n"),
     "east_asian": _text("写道："),
 }
 

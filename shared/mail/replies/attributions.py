@@ -97,6 +97,34 @@ def look(text: str) -> Attribution:
     return Attribution(sure, bool(verb or date or "@" in low), _is_dated(low))
 
 
+def leads_to_quotation(text: str) -> bool:
+    """Whether a line, or several joined, without a colon is an attribution, as it stands right above a quoted line."""
+    plain = text.strip(_EDGE)
+    if not plain or len(plain) > LONGEST or plain[-1] in ".!?:：" or not ("@" in plain or _DIGIT.search(plain)):
+        return False
+    low = plain.casefold()
+    date = _DATE.search(low)
+    if any(f" {words} " in f" {low} " for words in _OWN_VERBS):
+        return False
+    verb = _has_verb(low)
+    address_last = "@" in low and _ENDS_WITH_ADDRESS.search(low) is not None
+    if date is not None and _is_dated(low):
+        if verb:
+            return address_last or low.endswith(VERBS) or _ends_soon(low)
+        return (address_last or len(_DATE.findall(low)) >= 2) and _has_few_small_words(plain)
+    return (
+        verb
+        and "@" in low
+        and (address_last or low.endswith(VERBS) or _is_name_verb_date(low, date))
+        and _is_clause(low)
+    )
+
+
+def _has_few_small_words(plain: str) -> bool:
+    """Names and dates have at most an `at` and a `de` between them; sentences have more."""
+    return sum(word[0].islower() and "@" not in word for word in plain.split()) <= 2
+
+
 def _introduces(low: str, core: str, date: re.Match[str] | None, verb_last: bool) -> bool:
     """Whether a clause with a verb of writing is one that clients make: of name, address, date and verb, and no more."""
     address = "@" in low
@@ -173,6 +201,11 @@ def _is_name_verb_date(low: str, date: re.Match[str] | None) -> bool:
     """Name, address, verb, date, as Gmail puts it in German, Portuguese and Hungarian."""
     at = low.find("@")
     return date is not None and 0 <= at < date.start() and ("<" in low or "(" in low) and at < 200
+
+
+def _is_clause(low: str) -> bool:
+    """The same, where the dot of a day ("am 3. November") ends nothing."""
+    return len(low) < 160 and re.search(r"(?<!\d)[.!?;]\s", low) is None
 
 
 def _is_short(low: str) -> bool:

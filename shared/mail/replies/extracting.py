@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shared.mail.replies import html_text, signatures
+from shared.mail.replies import contact_cards, html_text, signatures
 from shared.mail.replies.html_marks import has_marks
 from shared.mail.replies.lines import Lines, of_marked_text, of_text
 from shared.mail.replies.mail_texts import MailTexts, mail_texts
@@ -144,11 +144,16 @@ def _trim_notice(texts: Sequence[str], why: list[Reason | None]) -> bool:
 
 
 def _trim_contact(texts: Sequence[str], why: list[Reason | None]) -> None:
-    own = _own(texts, why)
-    tail = own[-18:]
+    tail = _own(texts, why)[-contact_cards.TAIL :]
+    if not contact_cards.may_hold_one(texts[at] for at in tail[-contact_cards.MOST_LINES :]):
+        return
+    # What stands right below a quoted line answers it, be it a name and a number; unless they had signed off above.
+    quoted = next((at for at in range(tail[-1], tail[0], -1) if why[at] is Reason.QUOTED), -1)
+    if not any(contact_cards.is_sign_off(texts[at]) for at in tail if at < quoted):
+        tail = [at for at in tail if at > quoted]
     lines = [texts[at] for at in tail]
-    first = min(signatures.contact_lines(lines), signatures.card_below_rule(lines))
-    for at in tail[first:]:
+    apart = [number == 0 or at - tail[number - 1] > 1 for number, at in enumerate(tail)]
+    for at in tail[contact_cards.card_start(lines, apart) :]:
         why[at] = Reason.CONTACT
 
 

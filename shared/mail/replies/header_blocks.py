@@ -73,6 +73,28 @@ def _is_sent(kind: str, line: str) -> bool:
     return kind == DATE and _key(line) not in PLAIN_DATES and any(character.isdigit() for character in line)
 
 
+def is_dateless(lines: Sequence[str], start: int) -> bool:
+    """Whether a block has no address, and a date without a year or a time, such as `2 March, back on the 5th`.
+
+    No client is known to write that, so it may be a person's journey.
+    """
+    dateless = False
+    loose = 0
+    for line in lines[start : start + MOST_LINES]:
+        kind = label_of(line)
+        if kind is None:
+            loose += 1
+            if loose > 2:
+                break
+            continue
+        value = line[line.find(":") + 1 :] if ":" in line else line.partition("：")[2]
+        if "@" in value or _is_sent(kind, line):
+            return False
+        if kind == DATE and value.strip(_EDGE):
+            dateless = _YEAR_OR_TIME.search(value) is None
+    return dateless
+
+
 def is_unlisted(lines: Sequence[str], start: int) -> bool:
     """Whether a header block in a language nobody listed begins here: three labels, an address in brackets, a time."""
     if _UNLISTED_SENDER.match(lines[start]) is None:
@@ -85,6 +107,9 @@ def is_unlisted(lines: Sequence[str], start: int) -> bool:
 _LABEL = r"\s{0,8}\*?[^\W\d_][^\s\d:<>@]{1,20}(?:\s[^\s\d:<>@]{1,16})?\s?[:：]\*?"
 _UNLISTED_SENDER = re.compile(_LABEL + r"\s[^<>\n]{0,80}<[^<>\s@]{1,80}@[^<>\s]{1,80}>$")
 _LABELLED = re.compile(_LABEL + r"\s?\S")
+_YEAR_OR_TIME = re.compile(
+    r"\d{4}|\d\s?[:.h]\s?\d\d|\d[./-]\d{1,2}[./-]\d\d|\d\s?[年时時]|\d\s?[ap]\.?m", re.IGNORECASE
+)
 _TIME = re.compile(r"\d{4}.{0,30}?\d{1,2}[:.]\d\d|\d{1,2}[:.]\d\d.{0,30}?\d{4}")
 
 

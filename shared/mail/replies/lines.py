@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from shared.mail.replies import attributions
 from shared.mail.replies.reply import Limits
 
 # Private-use characters that html_text puts around what the HTML says is quoted or a signature.
@@ -35,16 +36,24 @@ def of_text(text: str, limits: Limits) -> Lines:
     cleaned, cut = _cleaned(text, limits.text)
     texts, cut = _split(cleaned, limits, cut)
     marks = [QUOTED if line.lstrip()[:1] in _QUOTE_SIGNS and line else OWN for line in texts]
+    named: dict[str, list[int]] = {}
     for at, line in enumerate(texts):
         if marks[at] == QUOTED and _BROKEN_ADDRESS.fullmatch(line) and _is_open(texts, at):
             marks[at] = OWN
         if line.startswith(">>> ") and line.endswith(" >>>"):
             marks[at] = OWN  # GroupWise's attribution
-        if line.find(">", 1, 6) > 0 and _INITIALS.match(line) and _has_initials_beside(texts, at):
+        place = line.find(">", 1, 20)
+        if 0 < place < 6 and _INITIALS.match(line) and _has_initials_beside(texts, at):
             marks[at] = QUOTED
+        elif place > 0 and (name := _NAMED.match(line)):
+            named.setdefault(name[1], []).append(at)
         # Some mail stores put > before a line that begins with "From ".
         if line.startswith(">From ") and not _has_quoted_neighbour(marks, at):
             texts[at], marks[at] = line[1:], OWN
+    for before, places in named.items():
+        if _is_of_other(before, texts, places):
+            for at in places:
+                marks[at] = QUOTED
     return Lines(texts, marks, cut)
 
 
@@ -76,6 +85,8 @@ def of_marked_text(text: str, limits: Limits) -> Lines:
 _QUOTE_SIGNS = (">", "＞")
 # Some clients put the other's initials before the mark.
 _INITIALS = re.compile(r"\s?[A-Z][A-Za-z]{0,3}>")
+# Others (Emacs' supercite) put a name or initials before it, on each line.
+_NAMED = re.compile(r"\s{0,5}([A-Z][A-Za-z.]{0,11})>{1,3}(?:\s|$)")
 # An attribution broken before the end of its address, as in "<news@shop.example\n> wrote:".
 _BROKEN_ADDRESS = re.compile(r"\s{0,3}>\s?(?:[^\W\d_]{2,15}[ \xa0]?){0,3}[:：]")
 
@@ -83,6 +94,22 @@ _BROKEN_ADDRESS = re.compile(r"\s{0,3}>\s?(?:[^\W\d_]{2,15}[ \xa0]?){0,3}[:：]"
 def _has_initials_beside(texts: list[str], at: int) -> bool:
     beside = texts[max(0, at - 1) : at] + texts[at + 1 : at + 2]
     return any(_INITIALS.match(line) for line in beside)
+
+
+def _is_of_other(name: str, texts: list[str], places: list[int]) -> bool:
+    """Whether a name before the marks is that of an attribution right above the first, or capitals that come again."""
+    if len(places) > 1 and len(name) > 1 and name.isupper():
+        return True
+    filled = [line.strip() for line in texts[max(0, places[0] - 4) : places[0]] if line.strip()][-2:]
+    attribution = " ".join(filled)[-attributions.LONGEST :]
+    if not attribution.endswith((":", "：")) or not attributions.look(attribution).weak:
+        return False
+    words = _CAPITALIZED.findall(attribution)
+    initials = "".join(word[0] for word in words)
+    return name in words or (len(name) > 1 and name.upper() in initials.upper())
+
+
+_CAPITALIZED = re.compile(r"[A-Z][A-Za-z]*")
 
 
 def _is_open(texts: list[str], at: int) -> bool:

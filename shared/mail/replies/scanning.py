@@ -5,7 +5,7 @@ Every step looks at a bounded number of lines and characters, so the time grows 
 
 from __future__ import annotations
 
-from shared.mail.replies import attributions, header_blocks, signatures
+from shared.mail.replies import attributions, header_blocks, own_marks, signatures
 from shared.mail.replies.lines import BORDERED, OWN, QUOTED, SIGNED, TAIL, Lines
 from shared.mail.replies.markers import ABOVE
 from shared.mail.replies.reply import Reason
@@ -29,6 +29,7 @@ class Scan:
         self._own = False  # something of the person's has been seen
         self._splits = 0
         self._looks = 0
+        self._last: int | None = None
         self.exhausted = False  # so many lines look like boundaries that not all were looked at
 
     def run(self) -> list[Reason | None]:
@@ -70,6 +71,7 @@ class Scan:
             and header_blocks.label_of(line) is not None
             and self._affords()
             and header_blocks.is_block(self.texts, at)
+            and not (header_blocks.is_dateless(self.texts, at) and at < self._last_head())
         ):
             return self._cut(at, Reason.HEADER_BLOCK)
         if line[-1] == ">" and header_blocks.is_unlisted(self.texts, at):
@@ -83,6 +85,19 @@ class Scan:
             if any(phrase in low for phrase in ABOVE):
                 return self._cut(at, Reason.REPLY_MARK)
         return 0
+
+    def _last_head(self) -> int:
+        """The last line that surely is another mail's: behind a mark, or the sender in a header block. Sought once."""
+        if self._last is None:
+            self._last = next((at for at in range(len(self.texts) - 1, -1, -1) if self._is_head(at)), -1)
+        return self._last
+
+    def _is_head(self, at: int) -> bool:
+        if self.marks[at] == QUOTED:
+            return True
+        if "@" not in self.texts[at] or header_blocks.label_of(self.texts[at]) is None:
+            return False
+        return header_blocks.is_block(self.texts, at)
 
     def _affords(self) -> bool:
         self._looks += 1
@@ -215,6 +230,11 @@ class Scan:
 
     def _quotation(self, at: int) -> int:
         """A run of quoted lines with the blank lines in it, and what a client broke off their ends."""
+        self._introduced(at)
+        if not self._quoted and not self._signed and self._own:
+            end = self._own_list(at)
+            if end:
+                return end
         self._signed, self._quoted = False, True
         end = at
         while end < len(self.texts):
@@ -233,6 +253,56 @@ class Scan:
                 return following
             end = following
         return end
+
+    def _introduced(self, at: int) -> None:
+        """Takes an attribution without a colon: the quotation right below makes up for it."""
+        last = at - 1
+        while last >= max(0, at - 3) and not self.texts[last].strip():
+            last -= 1
+        joined = ""
+        for above in range(last, max(-1, last - 3), -1):
+            text = self.texts[above].strip()
+            if not text or len(text) > attributions.LONGEST or self.marks[above] != OWN or self.why[above] is not None:
+                return
+            joined = f"{text} {joined}" if joined else text
+            if attributions.leads_to_quotation(joined):
+                self.why[above : last + 1] = [Reason.ATTRIBUTION] * (last + 1 - above)
+                return
+
+    def _own_list(self, at: int) -> int:
+        """The line below a list of the person's own that looks like a quotation; 0 if it is quoted, as it nearly always is."""
+        end = at
+        while end < len(self.texts) and self.marks[end] == QUOTED and end - at <= own_marks.MOST_LINES:
+            if self.texts[end].lstrip()[:1] != ">":
+                return 0
+            end += 1
+        if end == len(self.texts) or self.marks[end] != OWN or not self._stands_in_words(at, end):
+            return 0
+        first = end
+        while first < len(self.texts) and self.marks[first] != QUOTED:
+            first += 1
+        after = first
+        while after < len(self.texts) and self.marks[after] == QUOTED:
+            after += 1
+        if not own_marks.are_own(self.texts[at:end], self.texts[first:after]) or not self._is_attributed(first):
+            return 0
+        return end
+
+    def _stands_in_words(self, at: int, end: int) -> bool:
+        """Whether marked lines follow a colon, or have the person's words right above and below."""
+        above = at - 1
+        while above > at - 3 and above >= 0 and not self.texts[above].strip():
+            above -= 1
+        if above < 0 or self.why[above] is not None or self.marks[above] != OWN:
+            return False
+        return self.texts[above].rstrip()[-1:] in (":", "：") or (above == at - 1 and bool(self.texts[end].strip()))
+
+    def _is_attributed(self, at: int) -> bool:
+        above = at - 1
+        while above > at - 4 and not self.texts[above].strip():
+            above -= 1
+        line = self.texts[above].strip()
+        return bool(line) and len(line) <= attributions.LONGEST and self._best_window(above, line)[0].sure
 
     def _is_broken_off(self, at: int) -> bool:
         """A line between two quoted ones that goes on in the middle of a sentence of a long quoted line."""

@@ -1,9 +1,8 @@
-"""What stands below a person's words and is none of them: signatures, apps' lines, contact blocks, disclaimers."""
+"""What stands below a person's words and is none of them: signatures, apps' lines, disclaimers."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
 from shared.mail.replies.markers import (
     DEVICE,
@@ -13,18 +12,12 @@ from shared.mail.replies.markers import (
     OPT_OUT,
     OPT_OUT_LABELS,
     PRIVATE,
-    SIGN_OFFS,
     is_east_asian,
 )
 
 _DELIMITERS = frozenset(("--", "—", "– –", "- -", "-- ", "––", "- --", "__"))
 _LINK = re.compile(r"https?://|www\.", re.IGNORECASE)
 _LINKS = re.compile(r"[<(\[]?(?:https?://|www\.)\S+", re.IGNORECASE)
-_CONTACT = re.compile(
-    r"https?://|www\.|\S@\S+\.\w|\+\d[\d\s()./-]{6,}|\(?\b0\d[\d\s()./-]{6,}|\b\d{3}[-. ]\d{3}[-. ]\d{4}\b"
-    r"|^\W{0,3}(?:tel|phone|mobile?|fax|telefon|tél|m|t|p|f|e|w|cell|handy|mob)\.?\s?[:.]\s?[+(\d]",
-    re.IGNORECASE,
-)
 
 
 def is_delimiter(line: str) -> bool:
@@ -42,7 +35,11 @@ def is_device(line: str) -> bool:
     if not words or len(words) > 12:
         return False
     if words[0] in DEVICE_FIRST or words[-1].rpartition("'")[2].rstrip(".!") in DEVICE_LAST or is_east_asian(low):
-        return DEVICE.fullmatch(low) is not None
+        if DEVICE.fullmatch(low) is not None:
+            return True
+        # "Sent using https://…": the link is all that is said of the app.
+        link = _LINKS.search(plain)
+        return link is not None and link.end() == len(plain) and DEVICE.fullmatch(f"{low} x") is not None
     return False
 
 
@@ -119,42 +116,3 @@ _SURE_NOTICES = (
     "mail priva di virus",
     "please consider the env",
 )
-
-
-def contact_lines(lines: Sequence[str]) -> int:
-    """From which line on a tail is a contact block below a name; len(lines) if none is.
-
-    Needs a sign-off ("Best regards,"), keeps it and the name below, and takes the rest only if every line is short and
-    one has a telephone number, an address or a link.
-    """
-    filled = [at for at, line in enumerate(lines) if line.strip()][-16:]
-    for number, at in enumerate(filled):
-        if lines[at].strip(" ,.!;*_\t").casefold() in SIGN_OFFS:
-            rest = filled[number + 2 :]
-            if rest and len(rest) <= 12 and _is_contact([lines[each] for each in rest]):
-                return rest[0]
-    return len(lines)
-
-
-def card_below_rule(lines: Sequence[str]) -> int:
-    """From which line on a tail is a card below a rule; len(lines) if none is. The rule goes too."""
-    filled = [at for at, line in enumerate(lines) if line.strip()][-12:]
-    for number, at in enumerate(filled):
-        if number and is_rule(lines[at]) and len(lines[at].strip()) >= 5:
-            rest = [lines[each] for each in filled[number + 1 :] if not is_rule(lines[each])]
-            if rest and _is_contact(rest):
-                return at
-    return len(lines)
-
-
-def _is_contact(lines: Sequence[str]) -> bool:
-    if any(len(line) > 110 or line.rstrip().endswith(("?", "!")) or _is_sentence(line) for line in lines):
-        return False
-    return any(_CONTACT.search(line) for line in lines)
-
-
-def _is_sentence(line: str) -> bool:
-    """Three or more words, most of them small, and nothing to reach anyone by: a card does not say that."""
-    words = line.split()
-    small = sum(word[:1].islower() for word in words)
-    return len(words) >= 3 and small * 2 > len(words) and (len(words) >= 6 or not _CONTACT.search(line))

@@ -127,6 +127,58 @@ I am not interested.""",
     """Unsubscribe link https://shop.example/u/k3f9 is dead.
 Please do it by hand""",
     """to unsubscribe: https://shop.example/u/k3f9 gives 404""",
+    """Hello,
+
+please answer by telephone.
+
+Thanks,
+Ruth
+Call me at 01539 555 019""",
+    """Yes.
+
+Ring the office on 01539 555 019 until Friday""",
+    """Here is our new address:
+
+Ruth Calloway
+Calloway Outdoor
+1 Dock Road
+Tel 01539 555 019""",
+    """Hello,
+
+Ruth Calloway
+Calloway Outdoor
+01539 555 019""",
+    """Best,
+Ruth
+
+Unsubscribe
+ruth@calloway.example""",
+    """Not for us.
+
+Regards
+Ruth Calloway
+Remove from list
+ruth@calloway.example""",
+    """Nein.
+
+Gruß
+Ruth
+Abmelden ruth@calloway.example""",
+    """不需要。
+
+谢谢
+小明
+请打电话给我 021-55550190""",
+    """See you on Friday.
+
+Ruth Calloway""",
+    """These two want it as well
+
+joan@calloway.example
+paul@calloway.example
+mary@calloway.example""",
+    """Tools> Options
+is where I looked.""",
 )
 
 
