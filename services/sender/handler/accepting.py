@@ -29,6 +29,7 @@ from shared.messaging.unit import Unit, UnitFactory
 from shared.storage import attachments, sealed_values, send_facts, sends
 from shared.storage.database import Connection, Database
 from shared.storage.sealing import Sealer
+from shared.telemetry import REQUESTS
 
 _REFERENCE_KEY: Final = "reference header"
 
@@ -96,6 +97,8 @@ class AcceptingHandler:
             unit.publish_result(
                 result, integration=asked.integration, correlation_id=asked.correlation_id, reply_to=answer_to
             )
+        for _, outcome in settled:
+            REQUESTS.labels(*_counted(outcome)).inc()
 
     def _named(self, asked: Asked, plan: NewSend) -> sends.Accepted:
         return sends.Accepted(
@@ -109,6 +112,13 @@ class AcceptingHandler:
 def _refused(asked: Asked, outcome: Refused) -> RefusedRequest:
     said = outcome.rejection
     return RefusedRequest(outcome.customer_id, asked.integration, asked.key, said.reason, said.field, said.detail)
+
+
+def _counted(outcome: Outcome) -> tuple[str, str]:
+    """How a request was answered, and why, for /metrics."""
+    if isinstance(outcome, Refused):
+        return "rejected", outcome.rejection.reason.value
+    return ("accepted" if isinstance(outcome, NewSend) else "repeated"), ""
 
 
 def _facts(connection: Connection, asked: Sequence[Asked]) -> SendFacts:

@@ -13,7 +13,7 @@ from shared.domain.sending import Reason, SendState
 from shared.storage import send_claims, send_outcomes, send_servers, send_waits
 from shared.storage.send_servers import Stopped
 from shared.storage.send_wakes import wake
-from shared.telemetry import log
+from shared.telemetry import SENDS, log
 
 _EVERY_SECONDS = 1.0
 _MANY = 200
@@ -63,6 +63,8 @@ class Tending:
             over = send_waits.expire(unit.connection, _MANY)
             send_outcomes.note(unit.connection, [(one, SendState.FAILED, Reason.EXPIRED, "") for one in over])
             tell(unit, over)
+        if over:
+            SENDS.labels("", SendState.FAILED, Reason.EXPIRED).inc(len(over))
         return len(over)
 
     def _stopped_servers(self, stop: threading.Event) -> None:

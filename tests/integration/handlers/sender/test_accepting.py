@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.counted import Since
 from tests.integration.handlers.sender.edge import Edge
 from tests.integration.shared.storage.looking import column, rows, value
 from tests.sending import a_request
@@ -25,3 +26,13 @@ def test_a_repeat_is_answered_with_the_present_state(edge: Edge) -> None:
     (again,) = edge.answered(a_request("order-1"))
     assert (again.state, again.send_id, again.repeated) == ("accepted", first.send_id, True)
     assert value(edge.database, "select count(*) from sends") == 1
+
+
+def test_answers_are_counted_by_what_they_say_and_why(memory_edge: Edge) -> None:
+    since = Since()
+    memory_edge.answered(a_request("one"), a_request("two", "no address"))
+    memory_edge.answered(a_request("one"))
+    counted = "apiconnect_send_requests_total"
+    assert since(counted, result="accepted", reason="") == 1
+    assert since(counted, result="rejected", reason="invalid") == 1
+    assert since(counted, result="repeated", reason="") == 1
