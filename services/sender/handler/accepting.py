@@ -16,6 +16,7 @@ from services.sender.core.accepting import OPERATOR, Asked, Outcome, Refused, Re
 from services.sender.core.checking import check
 from services.sender.core.recipient_checks import recipients_of
 from services.sender.core.references import new_message_id, new_reference
+from services.sender.handler.parked import ParkedRequests
 from services.sender.handler.queues import IntegrationQueues
 from services.sender.handler.requests import decoder
 from services.sender.settings import SenderSettings
@@ -168,10 +169,14 @@ def runners(
 
     def runner(integration: str | None) -> BatchRunner[Asked, Batch, Outcome]:
         queue = SEND_QUEUE if integration is None else send_queue(integration)
-        source = Source(queue, decoder(integration, operators, new_id), outside=True)
+        source = Source(queue, decoder(integration, operators, new_id), outside=sealer)
         return BatchRunner(broker, units, handler, source=source, batch_size=settings.accept_batch_size)
 
-    return [runner(None), IntegrationQueues(broker, units.database, runner, settings.integrations_seconds)]
+    return [
+        runner(None),
+        IntegrationQueues(broker, units.database, runner, settings.integrations_seconds),
+        ParkedRequests(broker, units.database, sealer),
+    ]
 
 
 def _now() -> datetime:
