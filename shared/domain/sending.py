@@ -140,11 +140,13 @@ class SentIds:
 
     provider_mail_id: of the copy in Sent Items, one that lasts. thread_id: Graph's conversation, Gmail's thread.
     message_id: the Message-ID that the mail left with, without angle brackets; providers may put theirs in place of ours.
+    sender_name: the name before the mailbox's own address in its From field.
     """
 
     provider_mail_id: str | None = None
     thread_id: str | None = None
     message_id: str | None = None
+    sender_name: str | None = None
 
 
 class DraftState(StrEnum):

@@ -211,10 +211,14 @@ def primed(connection: Connection, server: Server) -> None:
     )
 
 
-def note_display_name(connection: Connection, server_id: int, name: str) -> None:
-    """The name that the provider put before the address of a sent mail."""
+def note_display_name(connection: Connection, server: Server, name: str) -> None:
+    """The name that the provider put before the address of a sent mail which named none; so it does for every server of that mailbox."""
     connection.execute(
-        "update delivery_servers set display_name = %s where id = %s and display_name <> %s", (name, server_id, name)
+        """
+        update delivery_servers d set display_name = %s from mailboxes m
+        where m.id = d.mailbox_id and m.provider = %s and m.email = %s and d.display_name <> %s
+        """,
+        (name, server.provider, server.mailbox, name),
     )
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from email import message_from_bytes
+from email.policy import SMTP
+
 import pytest
 
 from shared.domain.mailboxes import Provider
@@ -44,3 +47,30 @@ def test_what_never_shows_is_given_up(delivering: Delivering) -> None:
         assert until(lambda: value(delivering.database, "select count(*) from sends where state = 'sent'") == 1)
         assert until(lambda: value(delivering.database, "select count(*) from send_read_backs") == 0)
     assert value(delivering.database, ACTUAL) is None
+
+
+NAMED = "select display_name from delivery_servers"
+TAGGED = {"text": "Greetings from [DS_FROM_NAME]"}
+
+
+@pytest.mark.parametrize("provider", list(Provider))
+def test_the_mailboxes_own_name_becomes_known_and_fills_the_tag(delivering: Delivering, provider: Provider) -> None:
+    server = delivering.server(provider=provider, mailbox={"display_name": "Café Acme"})
+    a_send(delivering.database, server, more=TAGGED)
+    with delivering.senders(read_back_seconds=(0.1, 0.5)):
+        assert until(lambda: value(delivering.database, NAMED) == "Café Acme")
+        second = a_send(delivering.database, server, more=TAGGED)
+        assert delivering.reaches(second, "sent")
+    said = [message_from_bytes(one["raw"], policy=SMTP).get_body().get_content() for one in delivering.control.sent()]  # type: ignore[attr-defined]
+    assert [one.strip() for one in said] == ["Greetings from server", "Greetings from Café Acme"]
+
+
+def test_a_name_that_the_request_gave_is_not_the_mailboxes_own(delivering: Delivering) -> None:
+    server = delivering.server(provider=Provider.GOOGLE, mailbox={"display_name": "Acme"})
+    a_send(delivering.database, server, more={"from_name": "Spring sale"})
+    with delivering.senders(read_back_seconds=(0.1,)):
+        assert until(lambda: value(delivering.database, "select count(*) from sends where state = 'sent'") == 1)
+        assert until(lambda: value(delivering.database, "select count(*) from send_read_backs") == 0)
+        assert value(delivering.database, NAMED) == ""
+        a_send(delivering.database, server)
+        assert until(lambda: value(delivering.database, NAMED) == "Acme")
