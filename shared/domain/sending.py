@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
+
+from shared.domain.mailboxes import Provider
 
 
 class SendState(StrEnum):
@@ -189,6 +191,17 @@ class Spent:
 
     at: datetime
     amount: int = 1
+
+
+# What one mail may be at each provider, by server type. Recipients: To, Cc and Bcc together; a key's send_limits may name another number.
+# Sources: Exchange Online limits ("Recipient limit", a mailbox's default) and outlook-large-attachments (each attachment); Gmail sending
+# limits in Google Workspace, and Gmail's discovery document (users.messages.send, mediaUpload.maxSize: the whole mail).
+RECIPIENTS_PER_MAIL: Final[Mapping[Provider, int]] = {Provider.MICROSOFT: 500, Provider.GOOGLE: 100}
+LARGEST_ATTACHMENT_BYTES: Final[Mapping[Provider, int | None]] = {
+    Provider.MICROSOFT: 150 * 1024 * 1024,
+    Provider.GOOGLE: None,
+}
+LARGEST_MAIL_BYTES: Final[Mapping[Provider, int | None]] = {Provider.MICROSOFT: None, Provider.GOOGLE: 36_700_160}
 
 
 def next_free(

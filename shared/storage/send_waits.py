@@ -27,7 +27,7 @@ def move(connection: Connection, server_id: int, limit: int) -> list[Moved]:
     """Moves waiting sends of a server that can't send to others of their customer, or the operator's, that can, and share them out.
 
     Only those whose asker named no server or allows fail-over, and never one that was unknown: the mailbox where it may have been
-    sent is the one to look into.
+    sent is the one to look into. None goes from MIME to JSON, which keeps few headers.
     """
     rows = connection.execute(
         f"""
@@ -39,6 +39,7 @@ def move(connection: Connection, server_id: int, limit: int) -> list[Moved]:
         able as materialized (
             select d.id, d.uid, d.customer_id from {PARTS}
             where d.id <> %(server)s and d.next_free_at <= now() and {HOLD} is null
+              and (d.mode = 'mime' or exists (select from delivery_servers b where b.id = %(server)s and b.mode = 'json'))
               and (select count(*) from (select from sends s where s.server_id = d.id and {WAITING} limit {_FEW}) w) < {_FEW}
         ),
         choices as (

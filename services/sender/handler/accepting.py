@@ -155,7 +155,7 @@ def _facts(connection: Connection, asked: Sequence[Asked]) -> SendFacts:
         subscribers=send_facts.subscribers(connection, people) if lists or campaigns else {},
         stopped=send_facts.stopped(connection, people) if groups or campaigns else frozenset(),
         blacklisted=send_facts.blacklisted(connection, sorted({address for _, address in people})),
-        stored=attachments.owners(connection, stored) if stored else {},
+        stored=attachments.known(connection, stored) if stored else {},
         known=send_facts.known(connection, {(customer_id, request.idempotency_key) for customer_id, request in of}),
     )
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from shared.contracts.sending import DeliveryResult
 from shared.domain.mailboxes import Provider
-from shared.storage import sends
+from shared.storage import attachments, sends
 from shared.storage.database import Database
 from tests.builders import SEALER, a_list, a_subscriber
 from tests.integration.handlers.sender.edge import Edge
@@ -54,6 +55,36 @@ def test_a_server_that_is_named_is_waited_for_also_when_it_is_held(memory_edge: 
     a_delivery_server(memory_edge.database, "second", locked=True)
     assert one(memory_edge, server="second").server == "second"
     assert value(memory_edge.database, "select any_server from sends") is False
+
+
+def test_a_server_that_would_drop_a_header_is_not_chosen_and_refused_when_it_is_named(memory_edge: Edge) -> None:
+    do(memory_edge.database, "update delivery_servers set mode = 'json' where uid = 'server'")
+    references = {"headers": [{"name": "References", "value": "<a@example.com>"}]}
+    alone = one(memory_edge, key="alone", **references)
+    assert (alone.state, alone.reason, alone.field) == ("rejected", "headers_not_kept", "headers.0.name")
+    a_delivery_server(memory_edge.database, "mime")
+    assert one(memory_edge, key="any", **references).server == "mime"
+    named = one(memory_edge, key="named", server="server", **references)
+    assert (named.state, named.reason) == ("rejected", "headers_not_kept")
+    assert one(memory_edge, key="plain", server="server").state == "accepted"
+
+
+def test_a_mail_to_more_than_a_key_allows_is_refused(memory_edge: Edge) -> None:
+    do(memory_edge.database, """update api_keys set send_limits = '{"recipients_per_mail": 2}'""")
+    people = [{"email": f"a{n}@example.com"} for n in range(3)]
+    refused = one(memory_edge, key="three", to=people)
+    assert (refused.reason, refused.field) == ("invalid", "to")
+    do(memory_edge.database, """update api_keys set send_limits = '{"recipients_per_mail": null}'""")
+    assert one(memory_edge, key="unlimited", to=people).state == "accepted"
+
+
+def test_a_stored_file_that_no_mail_can_carry_is_refused(memory_edge: Edge) -> None:
+    uid = uuid4()
+    with memory_edge.database.transaction() as connection:
+        attachments.put(connection, SEALER, uid, "acme", "a.bin", b"x")
+        connection.execute("update stored_attachments set size = 200000000")
+    answer = one(memory_edge, key="large", attachments=[{"filename": "a.bin", "stored": str(uid)}])
+    assert (answer.reason, answer.field) == ("too_large", "attachments.0")
 
 
 def test_when_all_servers_are_held_a_send_waits_for_one_of_them(memory_edge: Edge) -> None:

@@ -195,6 +195,15 @@ def test_another_server_of_the_customer_takes_over_where_the_request_allows_it(d
     assert {one["mailbox"] for one in delivering.control.sent()} == {"free@send.example.com"}
 
 
+def test_no_server_that_drops_headers_takes_over(delivering: Delivering) -> None:
+    held = delivering.server("held", locked=True)
+    delivering.server("json", mode="json")
+    send = a_send(delivering.database, held, fail_over=True)
+    with delivering.senders():
+        assert delivering.reaches(send, "deferred", "server_locked")
+    assert delivering.delivered() == {}
+
+
 def test_no_server_of_another_customer_takes_over(delivering: Delivering) -> None:
     held = delivering.server("held", locked=True)
     delivering.server("theirs", customer="globex")
