@@ -38,7 +38,14 @@ FOLLOWS: Final[dict[SendState, frozenset[SendState]]] = {
         {SendState.CLAIMED, SendState.ACCEPTED, SendState.CANCELLED, SendState.FAILED, SendState.REJECTED}
     ),
     SendState.CLAIMED: frozenset(
-        {SendState.SENDING, SendState.ACCEPTED, SendState.DEFERRED, SendState.REJECTED, SendState.FAILED}
+        {
+            SendState.SENDING,
+            SendState.ACCEPTED,
+            SendState.DEFERRED,
+            SendState.CANCELLED,
+            SendState.REJECTED,
+            SendState.FAILED,
+        }
     ),
     SendState.SENDING: frozenset({SendState.SENT, SendState.UNKNOWN, SendState.DEFERRED, SendState.FAILED}),
     SendState.UNKNOWN: frozenset({SendState.UNKNOWN, SendState.SENT, SendState.ACCEPTED, SendState.FAILED}),
