@@ -153,6 +153,19 @@ def test_what_waited_for_a_mailbox_leaves_when_a_poll_gets_in_again(delivering: 
         assert delivering.reaches(send, "sent")
 
 
+def test_an_operator_may_start_a_server_whose_check_has_not_passed(delivering: Delivering) -> None:
+    server = delivering.server(mailbox={"licensed": False}, status="inactive", inactive_reason="{}")
+    send = a_send(delivering.database, server)
+    assert a_check(delivering) == "not connected"
+    with delivering.senders():
+        assert delivering.reaches(send, "deferred", "server_inactive")
+        delivering.control.register_mailbox("microsoft", "server@send.example.com", licensed=True)
+        with delivering.database.transaction() as connection:
+            mailbox_id = send_servers.by_id(connection, [server])[server].mailbox_id
+            assert mailbox_orders.start_sending(connection, mailbox_id) == ["server"]
+        assert delivering.reaches(send, "sent")
+
+
 @pytest.mark.parametrize("how", ["accepted", "new secret by apply"])
 def test_what_waited_for_a_key_leaves_when_it_works_again(delivering: Delivering, how: str) -> None:
     send = a_send(
