@@ -9,7 +9,7 @@ import pytest
 
 from shared.domain.mailboxes import Provider
 from tests.integration.services.sender.delivering import Delivering
-from tests.integration.shared.storage.looking import value
+from tests.integration.shared.storage.looking import do, value
 from tests.stored_sends import a_send, row_of
 from tests.waiting import until
 
@@ -74,3 +74,26 @@ def test_a_name_that_the_request_gave_is_not_the_mailboxes_own(delivering: Deliv
         assert value(delivering.database, NAMED) == ""
         a_send(delivering.database, server)
         assert until(lambda: value(delivering.database, NAMED) == "Acme")
+
+
+def test_a_mailbox_that_drops_our_header_is_primed_once_before_its_first_mail(delivering: Delivering) -> None:
+    server = delivering.server(mailbox={"custom_headers": "drop_until_primed"})
+    other = delivering.server("second", customer="globex", email="server@send.example.com")
+    do(delivering.database, "update delivery_servers set primed_at = null")
+    a_send(delivering.database, server)
+    delivering.run()
+    a_send(delivering.database, other, customer="globex")
+    a_send(delivering.database, server)
+    delivering.run()
+    assert [one["reference"] for one in delivering.control.deliveries()] != []
+    assert all(b"X-ApiConnect-Reference: " in one["raw"] for one in delivering.control.sent())
+    assert delivering.calls("create_draft") == 1
+
+
+def test_a_mailbox_that_can_not_be_primed_sends_all_the_same(delivering: Delivering) -> None:
+    server = delivering.server(mailbox={"custom_headers": "drop_until_primed"})
+    do(delivering.database, "update delivery_servers set primed_at = null")
+    send = a_send(delivering.database, server)
+    delivering.control.force("graph_error", match={"operation": "create_draft"}, detail="ErrorInternalServerError")
+    delivering.run()
+    assert delivering.delivered() == {send.key: 1}
