@@ -70,8 +70,9 @@ class Reason(StrEnum):
     TEMPLATE = "template"  # a merge field or tag can't be filled in
     HEADERS_NOT_KEPT = "headers_not_kept"  # the provider would drop a header that was asked for
     EXPIRED = "expired"
-    # deferred
+    # accepted, and not to be sent before its time
     NOT_BEFORE = "not_before"
+    # deferred
     QUOTA = "quota"
     PROVIDER_LIMIT = "provider_limit"
     PAUSE = "pause"

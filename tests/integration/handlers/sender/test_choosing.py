@@ -117,10 +117,12 @@ def test_a_system_server_needs_a_type_that_the_customers_group_allows(
 
 def test_a_later_time_is_kept_and_an_earlier_one_means_now(memory_edge: Edge) -> None:
     later = now() + timedelta(days=2)
-    memory_edge.answered(
+    waiting, at_once = memory_edge.answered(
         a_request("a", not_before=later.isoformat(), expires_at=(later + timedelta(days=1)).isoformat()),
         a_request("b", not_before=(now() - timedelta(days=2)).isoformat()),
     )
+    assert (waiting.state, waiting.reason, waiting.until) == ("accepted", "not_before", later)
+    assert (at_once.state, at_once.reason, at_once.until) == ("accepted", None, None)
     due = rows(
         memory_edge.database, "select due_at, expires_at, due_at - accepted_at from sends order by idempotency_key"
     )
