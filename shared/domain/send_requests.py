@@ -26,8 +26,8 @@ class Asker:
 class UsableServer:
     """A delivery server that a customer may name. held: it can't send now, until somebody changes something.
 
-    waiting: sends before a new one, counted up to a bound. mode: mime, or json, which keeps few headers. recipients_per_mail: of its
-    key; None: the provider's.
+    waiting: sends before a new one, counted up to a bound. mode: mime, or json, which keeps few headers. recipients_per_mail: To, Cc and Bcc
+    together.
     """
 
     server_id: int
@@ -37,7 +37,7 @@ class UsableServer:
     held: bool = False
     waiting: int = 0
     mode: str = "mime"
-    recipients_per_mail: int | None = None
+    recipients_per_mail: int = 500
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ from shared.domain.mailboxes import Provider
 from shared.domain.send_requests import Asker, Campaign, KnownSend, UsableServer
 from shared.domain.sending import SendState
 from shared.storage.database import Connection
+from shared.storage.send_servers import MOST_RECIPIENTS
 
 # Beyond this many nobody cares which of two servers has more of them waiting.
 _COUNTED_WAITING: Final = 200
-_NO_LIMIT: Final = 2**31 - 1
 
 _ALLOWED: Final = """
     (c.group_id is null or exists (
@@ -59,8 +59,7 @@ def servers(connection: Connection, wanted: Iterable[tuple[int, str]]) -> dict[i
                    select count(*) from (
                        select from sends s where s.server_id = d.id and s.state in ('accepted', 'deferred')
                        limit {_COUNTED_WAITING}) as first_ones) end,
-               d.mode, case when k.send_limits ? 'recipients_per_mail'
-                   then coalesce((k.send_limits ->> 'recipients_per_mail')::integer, {_NO_LIMIT}) end
+               d.mode, {MOST_RECIPIENTS}
         from unnest(%s::bigint[], %s::text[]) as w (customer_id, uid)
         join customers c on c.id = w.customer_id
         join delivery_servers d on (d.customer_id = c.id or d.customer_id is null) and w.uid in ('', d.uid)

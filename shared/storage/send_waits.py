@@ -9,7 +9,7 @@ from typing import Final
 from shared.domain.sending import Reason
 from shared.storage.database import Connection
 from shared.storage.send_claims import EXPIRED_DETAIL, STOPPED_DETAIL
-from shared.storage.send_servers import HOLD, PARTS, WAITING, Stopped
+from shared.storage.send_servers import HOLD, MOST_RECIPIENTS, PARTS, WAITING, Stopped
 
 # A server takes over for others only while it has little to do itself.
 _FEW: Final = 50
@@ -28,17 +28,18 @@ def move(connection: Connection, server_id: int, limit: int) -> list[Moved]:
     """Moves waiting sends of a server that can't send to others of their customer, or the operator's, that can, and share them out.
 
     Only those whose asker named no server or allows fail-over, and never one that was unknown: the mailbox where it may have been
-    sent is the one to look into. None goes from MIME to JSON, which keeps few headers.
+    sent is the one to look into. None goes from MIME to JSON, which keeps few headers, or to a provider
+    that takes fewer recipients.
     """
     rows = connection.execute(
         f"""
         with moving as materialized (
-            select s.id, s.customer_id from sends s
+            select s.id, s.customer_id, s.recipients from sends s
             where s.server_id = %(server)s and {WAITING} and (s.any_server or s.fail_over) and s.lookups = 0
             order by s.due_at, s.id limit %(limit)s for update of s skip locked
         ),
         able as materialized (
-            select d.id, d.uid, d.customer_id from {PARTS}
+            select d.id, d.uid, d.customer_id, {MOST_RECIPIENTS} as most from {PARTS}
             where d.id <> %(server)s and d.next_free_at <= now() and {HOLD} is null
               and (d.mode = 'mime' or exists (select from delivery_servers b where b.id = %(server)s and b.mode = 'json'))
               and (select count(*) from (select from sends s where s.server_id = d.id and {WAITING} limit {_FEW}) w) < {_FEW}
@@ -47,7 +48,7 @@ def move(connection: Connection, server_id: int, limit: int) -> list[Moved]:
             select m.id, a.id as server_id, a.uid,
                    row_number() over (partition by m.id order by a.id) - 1 as nth, count(*) over (partition by m.id) as many,
                    dense_rank() over (order by m.id) as place
-            from moving m join able a on a.customer_id = m.customer_id or a.customer_id is null
+            from moving m join able a on (a.customer_id = m.customer_id or a.customer_id is null) and m.recipients <= a.most
         )
         update sends s set server_id = c.server_id, state = 'accepted', state_at = clock_timestamp(), reason = '', detail = ''
         from choices c, delivery_servers b

@@ -11,7 +11,7 @@ from services.sender.core.recipient_checks import crossing, recipients_of
 from services.sender.core.rejections import Rejection
 from shared.contracts.sending import SendMail
 from shared.domain.send_requests import StoredAttachment, UsableServer
-from shared.domain.sending import LARGEST_ATTACHMENT_BYTES, LARGEST_MAIL_BYTES, RECIPIENTS_PER_MAIL, Reason
+from shared.domain.sending import LARGEST_ATTACHMENT_BYTES, LARGEST_MAIL_BYTES, Reason
 from shared.mail.json_form import refused_headers
 
 _LINE: Final = 78 / 76  # base64 in lines of 76 characters, each ended by two
@@ -25,7 +25,7 @@ def server_problem(
 
 
 def _too_many(request: SendMail, server: UsableServer) -> Rejection | None:
-    most = server.recipients_per_mail or RECIPIENTS_PER_MAIL[server.provider]
+    most = server.recipients_per_mail
     named = sum(1 for _ in recipients_of(request))
     if named <= most:
         return None

@@ -69,6 +69,14 @@ def test_a_server_that_would_drop_a_header_is_not_chosen_and_refused_when_it_is_
     assert one(memory_edge, key="plain", server="server").state == "accepted"
 
 
+@pytest.mark.parametrize(("provider", "most"), [(Provider.MICROSOFT, 500), (Provider.GOOGLE, 100)])
+def test_a_mail_goes_to_as_many_as_the_provider_takes(memory_edge: Edge, provider: Provider, most: int) -> None:
+    a_delivery_server(memory_edge.database, "other", provider=provider, key=f"key-{provider}")
+    people = [{"email": f"a{n}@example.com"} for n in range(most + 1)]
+    assert one(memory_edge, key="fits", server="other", to=people[:most]).state == "accepted"
+    assert one(memory_edge, key="not", server="other", to=people).field == "to"
+
+
 def test_a_mail_to_more_than_a_key_allows_is_refused(memory_edge: Edge) -> None:
     do(memory_edge.database, """update api_keys set send_limits = '{"recipients_per_mail": 2}'""")
     people = [{"email": f"a{n}@example.com"} for n in range(3)]

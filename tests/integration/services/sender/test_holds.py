@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from services.console.handler.mailbox_check import check
-from shared.domain.mailboxes import MailboxId
+from shared.domain.mailboxes import MailboxId, Provider
 from shared.providers.catalogue import catalogue_for
 from shared.storage import api_keys, mailbox_orders, mailboxes, send_servers
 from shared.storage.provisioning import keys
@@ -206,6 +206,17 @@ def test_another_server_of_the_customer_takes_over_where_the_request_allows_it(d
         assert delivering.reaches(staying, "deferred", "server_locked")
     assert row_of(delivering.database, moving).server_id == free
     assert {one["mailbox"] for one in delivering.control.sent()} == {"free@send.example.com"}
+
+
+def test_no_server_takes_over_whose_provider_takes_fewer_recipients(delivering: Delivering) -> None:
+    held = delivering.server("held", locked=True)
+    delivering.server("gmail", Provider.GOOGLE)
+    many = a_send(delivering.database, held, fail_over=True, recipients=101)
+    few = a_send(delivering.database, held, fail_over=True, recipients=100)
+    with delivering.senders():
+        assert delivering.reaches(few, "sent")
+        assert delivering.reaches(many, "deferred", "server_locked")
+    assert delivering.delivered() == {few.key: 1}
 
 
 def test_no_server_that_drops_headers_takes_over(delivering: Delivering) -> None:
