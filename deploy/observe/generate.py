@@ -53,6 +53,12 @@ _UNMATCHED = (
 _TICK = 'time() - max(apiconnect_task_done_timestamp_seconds{task="poll_due_mailboxes"})'
 _WORK = 'queue=~"(token_refresher|fetcher|classifier|actions|sender)[.].+",queue!~".+[.]dead"'
 _MINUTE = "[$__rate_interval]"
+_REQUESTS = 'queue=~"sender[.]send_mail.*",queue!~".+[.]dead"'
+_REJECTED = (
+    'sum(increase(apiconnect_send_requests_total{result="rejected"}[1h]))'
+    " / clamp_min(sum(increase(apiconnect_send_requests_total[1h])), 1)"
+)
+_SENT_IN = "sum by (provider, le) (increase(apiconnect_send_seconds_bucket[10m]))"
 
 _ANSWERS = f"rate(apiconnect_api_call_seconds_bucket{_MINUTE})"
 
@@ -178,6 +184,84 @@ DASHBOARDS: dict[str, tuple[str, tuple[Panel, ...]]] = {
                     "sum by (provider, disposal) (increase(apiconnect_mails_disposed_total[1h]))",
                     "{{provider}} {{disposal}}",
                 ),
+            ),
+        ),
+    ),
+    "sends": (
+        "Sends",
+        (
+            stat("Sent, last hour", 'sum(increase(apiconnect_sends_total{state="sent"}[1h]))', red=None),
+            stat("Could leave and does not", "max(apiconnect_send_still_seconds)", "s", red=300),
+            stat("Oldest unknown", "max(apiconnect_send_unknown_age_seconds)", "s", red=1800),
+            stat(
+                "Unknown, a person's turn",
+                'sum(max by (reason) (apiconnect_sends_waiting{state="unknown",reason="cannot_look"}))',
+            ),
+            stat("Requests rejected, last hour", _REJECTED, "percentunit", red=0.3),
+            stat(
+                "Unreadable requests",
+                'sum(max by (queue) (apiconnect_dead_letters{queue=~"sender[.]send_mail.*"}))',
+            ),
+            lines(
+                "Requests a second, by answer",
+                (f"sum by (result) (rate(apiconnect_send_requests_total{_MINUTE}))", "{{result}}"),
+            ),
+            lines(
+                "Rejected in an hour, by reason",
+                (
+                    'sum by (reason) (increase(apiconnect_send_requests_total{result="rejected"}[1h]))',
+                    "{{reason}}",
+                ),
+            ),
+            lines(
+                "Queues: requests to read, results that nobody reads",
+                (f"sum by (queue) (rabbitmq_detailed_queue_messages_ready{{{_REQUESTS}}})", "{{queue}}"),
+                ('sum by (queue) (rabbitmq_detailed_queue_messages_ready{queue=~"results[.].+"})', "{{queue}}"),
+            ),
+            lines(
+                "Sends a second, by what came of them",
+                (
+                    f"sum by (provider, state) (rate(apiconnect_sends_total{_MINUTE}))",
+                    "{{provider}} {{state}}",
+                ),
+                help="No provider: it ended without a call.",
+            ),
+            lines(
+                "Accepted and in hand",
+                (
+                    'max by (state) (apiconnect_sends_waiting{state=~"accepted|claimed|sending",reason=""})',
+                    "{{state}}",
+                ),
+                ('sum(max by (reason) (apiconnect_sends_waiting{state="unknown"}))', "unknown"),
+            ),
+            lines(
+                "Deferred, by reason", ('max by (reason) (apiconnect_sends_waiting{state="deferred"})', "{{reason}}")
+            ),
+            lines(
+                "From acceptance until sent",
+                (f"histogram_quantile(0.5, {_SENT_IN})", "{{provider}}, half"),
+                (f"histogram_quantile(0.95, {_SENT_IN})", "{{provider}}, 95 of 100"),
+                unit="s",
+                help="Of the last ten minutes; not_before, limits and holds included.",
+            ),
+            lines(
+                "Failed in an hour, by reason",
+                (
+                    'sum by (provider, reason) (increase(apiconnect_sends_total{state="failed"}[1h]))',
+                    "{{provider}} {{reason}}",
+                ),
+            ),
+            lines(
+                "How long the first in the line has been due", ("max(apiconnect_send_due_age_seconds)", ""), unit="s"
+            ),
+            table(
+                "Quota used",
+                "max by (server, window) (apiconnect_quota_used_ratio)",
+                "percentunit",
+                "A server's own hourly and daily quota, of those that sent within that time.",
+            ),
+            table(
+                "Rejected within the last hour", "max by (integration, reason) (apiconnect_requests_rejected)", "short"
             ),
         ),
     ),

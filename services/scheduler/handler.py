@@ -29,6 +29,7 @@ from shared.storage import (
     bounce_log,
     budgets,
     customers,
+    dead_letters,
     effect_runs,
     fetched_mail,
     heartbeats,
@@ -228,6 +229,7 @@ class Jobs:
             sends.forget(connection, timedelta(days=self._settings.send_days))
             effect_runs.forget_dry(connection, timedelta(days=self._settings.raw_days))
             send_ledger.forget_before(connection, _LONGEST_WINDOW, 50_000)
+            dead_letters.forget_replayed(connection, timedelta(days=self._settings.raw_days))
             heartbeats.forget(connection, timedelta(days=1))
         log.info("retained", partitions_dropped=dropped, inbox_rows_dropped=forgotten)
 

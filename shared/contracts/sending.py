@@ -145,7 +145,9 @@ class DeliveryResult(Shape):
     reason: Reason | None = Field(default=None, description="why it was rejected, waits, or failed")
     field: str | None = Field(default=None, description="rejected: where in the request")
     detail: str | None = Field(default=None, description="one sentence for a person: what is wrong, and the fix")
-    until: AwareDatetime | None = Field(default=None, description="deferred: until when")
+    until: AwareDatetime | None = Field(
+        default=None, description="deferred: until when; accepted: the request's not_before, if it is to come"
+    )
     repeated: bool = Field(default=False, description="the answer to a request that was known already")
     message_id: str | None = Field(default=None, description="as we wrote it, without angle brackets")
     actual_message_id: str | None = Field(default=None, description="as the provider changed it, if it told")

@@ -26,7 +26,8 @@ class Asker:
 class UsableServer:
     """A delivery server that a customer may name. held: it can't send now, until somebody changes something.
 
-    waiting: sends before a new one, counted up to a bound.
+    waiting: sends before a new one, counted up to a bound. mode: mime, or json, which keeps few headers. recipients_per_mail: To, Cc and Bcc
+    together.
     """
 
     server_id: int
@@ -35,6 +36,16 @@ class UsableServer:
     provider: Provider
     held: bool = False
     waiting: int = 0
+    mode: str = "mime"
+    recipients_per_mail: int = 500
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAttachment:
+    """A file that requests may name. size: bytes."""
+
+    customer_id: int
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +79,7 @@ class SendFacts:
     """What the database says about a batch of requests, never of customers that none of them is of.
 
     customers: uid -> id. servers: by customer. lists, campaigns, groups: (customer, uid). subscribers: (list, address) -> id and
-    status. stopped: (group, address). blacklisted: (customer, or None for everybody's, and address). stored: attachment ->
-    customer. known: (customer, key).
+    status. stopped: (group, address). blacklisted: (customer, or None for everybody's, and address). known: (customer, key).
     """
 
     askers: Mapping[str, Asker] = field(default_factory=dict)
@@ -81,7 +91,7 @@ class SendFacts:
     subscribers: Mapping[tuple[int, str], tuple[int, str]] = field(default_factory=dict)
     stopped: AbstractSet[tuple[int, str]] = frozenset()
     blacklisted: AbstractSet[tuple[int | None, str]] = frozenset()
-    stored: Mapping[UUID, int] = field(default_factory=dict)
+    stored: Mapping[UUID, StoredAttachment] = field(default_factory=dict)
     known: Mapping[tuple[int, str], KnownSend] = field(default_factory=dict)
 
 

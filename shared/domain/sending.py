@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
+
+from shared.domain.mailboxes import Provider
 
 
 class SendState(StrEnum):
@@ -36,7 +38,14 @@ FOLLOWS: Final[dict[SendState, frozenset[SendState]]] = {
         {SendState.CLAIMED, SendState.ACCEPTED, SendState.CANCELLED, SendState.FAILED, SendState.REJECTED}
     ),
     SendState.CLAIMED: frozenset(
-        {SendState.SENDING, SendState.ACCEPTED, SendState.DEFERRED, SendState.REJECTED, SendState.FAILED}
+        {
+            SendState.SENDING,
+            SendState.ACCEPTED,
+            SendState.DEFERRED,
+            SendState.CANCELLED,
+            SendState.REJECTED,
+            SendState.FAILED,
+        }
     ),
     SendState.SENDING: frozenset({SendState.SENT, SendState.UNKNOWN, SendState.DEFERRED, SendState.FAILED}),
     SendState.UNKNOWN: frozenset({SendState.UNKNOWN, SendState.SENT, SendState.ACCEPTED, SendState.FAILED}),
@@ -61,8 +70,9 @@ class Reason(StrEnum):
     TEMPLATE = "template"  # a merge field or tag can't be filled in
     HEADERS_NOT_KEPT = "headers_not_kept"  # the provider would drop a header that was asked for
     EXPIRED = "expired"
-    # deferred
+    # accepted, and not to be sent before its time
     NOT_BEFORE = "not_before"
+    # deferred
     QUOTA = "quota"
     PROVIDER_LIMIT = "provider_limit"
     PAUSE = "pause"
@@ -140,11 +150,13 @@ class SentIds:
 
     provider_mail_id: of the copy in Sent Items, one that lasts. thread_id: Graph's conversation, Gmail's thread.
     message_id: the Message-ID that the mail left with, without angle brackets; providers may put theirs in place of ours.
+    sender_name: the name before the mailbox's own address in its From field.
     """
 
     provider_mail_id: str | None = None
     thread_id: str | None = None
     message_id: str | None = None
+    sender_name: str | None = None
 
 
 class DraftState(StrEnum):
@@ -187,6 +199,17 @@ class Spent:
 
     at: datetime
     amount: int = 1
+
+
+# What one mail may be at each provider, by server type. Recipients: To, Cc and Bcc together; a key's send_limits may name another number.
+# Sources: Exchange Online limits ("Recipient limit", a mailbox's default) and outlook-large-attachments (each attachment); Gmail sending
+# limits in Google Workspace, and Gmail's discovery document (users.messages.send, mediaUpload.maxSize: the whole mail).
+RECIPIENTS_PER_MAIL: Final[Mapping[Provider, int]] = {Provider.MICROSOFT: 500, Provider.GOOGLE: 100}
+LARGEST_ATTACHMENT_BYTES: Final[Mapping[Provider, int | None]] = {
+    Provider.MICROSOFT: 150 * 1024 * 1024,
+    Provider.GOOGLE: None,
+}
+LARGEST_MAIL_BYTES: Final[Mapping[Provider, int | None]] = {Provider.MICROSOFT: None, Provider.GOOGLE: 36_700_160}
 
 
 def next_free(

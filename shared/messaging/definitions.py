@@ -10,7 +10,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from shared.contracts.sending import RESULTS_EXCHANGE, SEND_EXCHANGE
@@ -56,7 +56,7 @@ def _consumer(service: str, publishes: str = NOTHING, results: str = NOTHING) ->
 
 
 # The scheduler looks after the broker: it alone creates what is missing (a queue that somebody deleted), publishes again
-# what got lost, and empties the dead-letter queues into rows. All others only check that the queues are there.
+# what got lost, and empties the dead-letter queues of our own messages into rows. All others only check that the queues are there.
 # Results that wait for an integration are nobody's here to read.
 RIGHTS: Final[Mapping[str, Rights]] = {
     "scheduler": Rights(
@@ -66,7 +66,8 @@ RIGHTS: Final[Mapping[str, Rights]] = {
     "fetcher": _consumer("fetcher", r"^mail\.fetched$"),
     "classifier": _consumer("classifier", r"^(mail|replay)\.classified$"),
     "actions": _consumer("actions", results=_ANY_RESULT),
-    "sender": _consumer("sender", results=_ANY_RESULT),
+    # It has the keys to seal what programs outside have published, so it empties their dead-letter queues itself.
+    "sender": replace(_consumer("sender", results=_ANY_RESULT), read=r"^sender\..+$"),
     "console": Rights(
         write=rf"^({EXCHANGE}|{_SENDS}|{_RESULTS}|{_DIRECT})$",
         keys=r"^(mailbox\.poll|mail\.fetched|replay\.classify)$",

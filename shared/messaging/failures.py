@@ -15,6 +15,7 @@ from shared.messaging.broker import Broker, Delivery
 from shared.messaging.received import Received
 from shared.messaging.retry import Action, decide
 from shared.messaging.unit import Unit, UnitFactory
+from shared.storage.sealing import Sealer
 from shared.telemetry import log
 
 # Unit, message, failure: the handler's own recording.
@@ -42,15 +43,18 @@ class Failures:
         consumer: str | None,
         record: Record | None,
         stop_after: int,
+        sealer: Sealer | None = None,
     ) -> None:
         """clock: seconds since 1970. consumer: of the inbox, None if it is not used. record: None if the handler has none.
-        stop_after: dead letters in a row after which TooManyDeadLetters is raised, 0 for never."""
+        stop_after: dead letters in a row after which TooManyDeadLetters is raised, 0 for never. sealer: for what comes from
+        outside."""
         self._queue = queue
         self._units = units
         self._clock = clock
         self._consumer = consumer
         self._record = record
         self._stop_after = stop_after
+        self._sealer = sealer
         self._in_a_row = 0
         self._lock = threading.Lock()
 
@@ -112,7 +116,8 @@ class Failures:
         error: Exception,
     ) -> None:
         message_id = received.message_id if received else _uuid(delivery.message_id)
-        dead_letters.park(self._units.database, self._units.publisher, self._queue, delivery, message_id, reason)
+        database, publisher = self._units.database, self._units.publisher
+        dead_letters.park(database, publisher, self._queue, delivery, message_id, reason, self._sealer)
         bug = None if isinstance(error, ApiConnectError) else error
         log.error("message.dead_letter", **fields, reason=reason, exc_info=bug)
         with self._lock:

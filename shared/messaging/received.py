@@ -14,6 +14,7 @@ from shared.contracts.envelope import Body, Envelope
 from shared.domain.errors import ApiConnectError
 from shared.messaging.broker import Delivery
 from shared.messaging.topology import queue_for
+from shared.storage.sealing import Sealer
 
 Message = TypeVar("Message")
 Ours = TypeVar("Ours", bound=Body)
@@ -38,13 +39,14 @@ class NotOurMessage(ApiConnectError):
 class Source(Generic[Message]):
     """Where a runner's messages come from. decode: raises NotOurMessage.
 
-    outside: who publishes there is no service of ours. Then dead letters say nothing about us, however many come in a row, and
-    nothing that the publisher chose may name a message in the inbox: the handler knows a repeat by itself.
+    outside: given where who publishes is no service of ours. Then what is parked may hold mail, and is sealed with this; dead
+    letters say nothing about us, however many come in a row; and nothing that the publisher chose may name a message in the
+    inbox: the handler knows a repeat by itself.
     """
 
     queue: str
     decode: Callable[[Delivery], Received[Message]]
-    outside: bool = False
+    outside: Sealer | None = None
 
 
 def from_table(message: type[Ours]) -> Source[Ours]:

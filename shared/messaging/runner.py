@@ -77,7 +77,13 @@ class _Runner(Generic[Message]):
         self._outage = Outage(broker, units)
         self._stop = Event()
         self._failures = Failures(
-            self.queue, units, clock=clock, consumer=consumer, record=record, stop_after=dead_letters_in_a_row
+            self.queue,
+            units,
+            clock=clock,
+            consumer=consumer,
+            record=record,
+            stop_after=dead_letters_in_a_row,
+            sealer=source.outside,
         )
 
     def _decoded(self, deliveries: Sequence[Delivery], settled: Settled) -> list[tuple[Delivery, Received[Message]]]:

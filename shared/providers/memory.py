@@ -253,8 +253,8 @@ class MemoryMailbox:
         """Among what left."""
         return self._send("find_sent", lambda outbox: outbox.find(message_id, reference, since))
 
-    def read_back(self, provider_mail_id: str) -> str:
-        """The id that the mail left with."""
+    def read_back(self, provider_mail_id: str) -> SentIds:
+        """What the mail left with."""
         return self._send("read_back", lambda outbox: outbox.read_back(provider_mail_id))
 
     def create_draft(self, mime: bytes) -> str:

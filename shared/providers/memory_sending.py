@@ -12,6 +12,7 @@ from shared.domain.sending import DraftState, SentIds
 from shared.mail.headers import Headers
 from shared.mail.message_ids import REFERENCE_HEADER, normalise
 from shared.mail.mime import split_head
+from shared.mail.sender_names import name_in_from
 
 _NEEDED: Mapping[str, Capability] = {
     "send": Capability.SEND,
@@ -44,13 +45,15 @@ class SendingBehaviour:
 
     new_message_ids: another Message-ID is put in place of ours. drop_headers: X- fields are taken off until `prime`.
     unseen_for: how many times `find_sent`, `read_back` and `draft_state` do not see a new copy yet.
-    tells_ids: whether the answer to a send names the mail, as Gmail's does.
+    tells_ids: whether the answer to a send names the mail, as Gmail's does. display_name: the mailbox's own, put before its
+    address.
     """
 
     new_message_ids: bool = False
     drop_headers: bool = False
     unseen_for: int = 0
     tells_ids: bool = False
+    display_name: str = ""
 
 
 @dataclass(slots=True)
@@ -87,11 +90,11 @@ class Outbox:
                 return self._ids(copy) if self._seen(copy.mail_id) else None
         return None
 
-    def read_back(self, mail_id: str) -> str:
-        """The id that the mail left with."""
+    def read_back(self, mail_id: str) -> SentIds:
+        """What the mail left with."""
         if mail_id not in self.sent or not self._seen(mail_id):
             raise MailGone(f"read_back: {mail_id} is not there")
-        return self.sent[mail_id].message_id
+        return self._ids(self.sent[mail_id])
 
     def state(self, draft_id: str) -> DraftState:
         """As Graph shows it: the id of a draft is that of its sent copy."""
@@ -106,7 +109,9 @@ class Outbox:
         return left <= 0
 
     def _ids(self, copy: SentCopy) -> SentIds:
-        return SentIds(copy.mail_id, copy.mail_id, copy.message_id)
+        sender = Headers(split_head(copy.raw.replace(b"\r\n", b"\n"))[0]).get("from")
+        name = self.behaviour.display_name or name_in_from(sender, copy.address)
+        return SentIds(copy.mail_id, copy.mail_id, copy.message_id, name)
 
 
 def check_granted(operation: str, granted: frozenset[Capability], address: str) -> None:

@@ -79,24 +79,33 @@ def probe(record: ProviderRecord, key: ApiKey, address: str, budget: Budget, tok
 def probe_sending(record: ProviderRecord, key: ApiKey, address: str, budget: Budget, token_for: TokenFor) -> ProbeStep:
     """Whether mail may be sent, as a step named `send`, without sending any. Never raises what a provider says.
 
-    A token that shows the right is the proof: Google's by its scopes, Microsoft's by the role Mail.Send. A right that Exchange itself
-    gives to the application is in no token: then a draft that does not exist is asked to be sent, which is refused as
-    missing where sending is allowed, and as forbidden where it is not.
+    A token of Google's is for one mailbox, and its scopes are the proof. Microsoft's is the application's: its role Mail.Send proves
+    nothing of a mailbox that is not there or that a policy keeps from the application, and a right that Exchange itself gives
+    is in no token. So a draft that does not exist is asked to be sent, which is refused as missing where sending is allowed,
+    and as forbidden where it is not.
     """
     step, token = _token(record, Capability.SEND, token_for)
-    if token is None or Capability.SEND in record.granted(token, step.scopes):
+    if token is None or (
+        _is_of_one_mailbox(record, key, step.scopes) and Capability.SEND in record.granted(token, step.scopes)
+    ):
         return step
     mailbox = record.open_mailbox(key, address, lambda renew: token, budget)
     try:
         mailbox.send_draft(_NO_SUCH_MAIL)
     except (MailGone, PayloadRejected):
-        detail = "not named in the token, but a harmless call was allowed"
+        named = Capability.SEND in record.granted(token, step.scopes)
+        detail = step.detail if named else "not named in the token, but a harmless call was allowed"
         return ProbeStep("send", StepState.OK, detail, None, Capability.SEND, step.scopes)
     except Permanent as error:
         return _failed("send", error)
     except (Temporary, SendOutcomeUnknown) as error:
         return ProbeStep("send", StepState.UNKNOWN, str(error))
     return ProbeStep("send", StepState.UNKNOWN, "a draft that does not exist was sent")
+
+
+def _is_of_one_mailbox(record: ProviderRecord, key: ApiKey, scopes: str) -> bool:
+    one, other = (record.token_subject(key, address, scopes) for address in ("a@example.com", "b@example.com"))
+    return one != other
 
 
 def _token(record: ProviderRecord, capability: Capability, token_for: TokenFor) -> tuple[ProbeStep, AccessToken | None]:

@@ -115,8 +115,8 @@ class Mailbox(Protocol):
         """
         ...
 
-    def read_back(self, provider_mail_id: str) -> str:
-        """The Message-ID that a sent mail left with, without angle brackets. Needs READ. Raises MailGone if it is not there (yet)."""
+    def read_back(self, provider_mail_id: str) -> SentIds:
+        """The Message-ID and the sender's name that a sent mail left with. Needs READ. Raises MailGone if it is not there (yet)."""
         ...
 
     def create_draft(self, mime: bytes) -> str:

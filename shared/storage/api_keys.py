@@ -14,6 +14,7 @@ from shared.domain.mailboxes import Capability, Provider
 from shared.domain.sending import SendLimits
 from shared.storage.database import Connection
 from shared.storage.sealing import SealBroken, Sealer
+from shared.storage.send_wakes import resume_key
 
 
 def belongs_to(uid: str) -> str:
@@ -91,11 +92,13 @@ def refused(connection: Connection, api_key_id: int, diagnosis: Diagnosis, retry
 
 
 def accepted(connection: Connection, api_key_id: int) -> None:
-    """The key works (again)."""
-    connection.execute(
+    """The key works (again); then the sends that it held may leave."""
+    mended = connection.execute(
         "update api_keys set failure = null, failed_at = null, retry_at = null where id = %s and failure is not null",
         (api_key_id,),
-    )
+    ).rowcount
+    if mended:
+        resume_key(connection, api_key_id)
 
 
 @dataclass(frozen=True, slots=True)

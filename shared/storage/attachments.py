@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from uuid import UUID
 
+from shared.domain.send_requests import StoredAttachment
 from shared.storage.database import Connection
 from shared.storage.sealing import Sealer
 
@@ -32,10 +33,12 @@ def content(connection: Connection, sealer: Sealer, uid: UUID) -> bytes | None:
     return zlib.decompress(sealer.open(bytes(row[0]), belongs_to(uid))) if row else None
 
 
-def owners(connection: Connection, uids: Iterable[UUID]) -> dict[UUID, int]:
-    """Stored attachment -> its customer."""
-    rows = connection.execute("select uid, customer_id from stored_attachments where uid = any(%b)", (list(uids),))
-    return {row[0]: row[1] for row in rows}
+def known(connection: Connection, uids: Iterable[UUID]) -> dict[UUID, StoredAttachment]:
+    """Those of these stored attachments that are there."""
+    rows = connection.execute(
+        "select uid, customer_id, size from stored_attachments where uid = any(%b)", (list(uids),)
+    )
+    return {row[0]: StoredAttachment(row[1], row[2]) for row in rows}
 
 
 def tie(connection: Connection, pairs: Iterable[tuple[int, UUID]]) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from shared.storage.database import Connection
+from shared.storage.send_servers import HOLD, PARTS
 from shared.telemetry import Family, Reading
 
 FAMILIES: Final[Mapping[str, Family]] = {
@@ -48,12 +49,23 @@ FAMILIES: Final[Mapping[str, Family]] = {
     "open_holds": Family("Diagnostic patterns and domains for which blacklisting is held"),
     "sends_waiting": Family("Sends that are stored and not settled, by why they wait", ("state", "reason")),
     "send_due_age_seconds": Family("How long the send that is due for longest has waited for its turn"),
+    "send_still_seconds": Family(
+        "How long the delivery server that waits longest could have sent what is due, and nobody took anything of it"
+    ),
+    "send_unknown_age_seconds": Family("Since the first call of the oldest send of which nobody knows whether it left"),
+    "requests_rejected": Family(
+        "Send requests of the last hour that were rejected, the hundred that are most", ("integration", "reason")
+    ),
+    "quota_used_ratio": Family(
+        "How much of its own hourly or daily quota a server has used, the hundred that have least left",
+        ("server", "window"),
+    ),
     "service_instances": Family("Instances that beat within the last minute", ("service",)),
     "heartbeat_age_seconds": Family("Since the last beat of the service's liveliest instance", ("service",)),
 }
 
 # Stages that wait for somebody, with the condition that finds each by its partial index.
-_QUERY = """
+_QUERY = f"""
 with watched as (
     select m.* from mailboxes m
     where not m.paused and exists (select 1 from watchers w where w.mailbox_id = m.id and w.status = 'active')
@@ -76,6 +88,27 @@ used_tokens as (
     select provider, expires_at, failed_at is not null and retry_at is not null as failing
     from access_tokens where used_at > now() - interval '1 day'
 ),
+waiting_sends as (
+    select state, reason, count(*) as many from sends where state in ('accepted', 'deferred') group by 1, 2
+    union all select state, reason, count(*) from sends where state in ('claimed', 'sending') group by 1, 2
+    union all select state, reason, count(*) from sends where state = 'unknown' group by 1, 2
+    union all select unnest(array['accepted', 'claimed', 'sending']), '', 0
+    union all select 'unknown', unnest(array['no_answer', 'cannot_look']), 0
+    union all select 'deferred', unnest(array['quota', 'key_refused', 'not_connected', 'permission_missing']), 0
+),
+still as (
+    select extract(epoch from now() - greatest(d.served_at, d.next_free_at, f.due_at)) as seconds
+    from {PARTS} cross join lateral (
+        select s.due_at from sends s where s.server_id = d.id and s.state in ('accepted', 'deferred')
+        order by s.due_at limit 1) f
+    where f.due_at <= now() and d.next_free_at <= now() and {HOLD} is null
+),
+-- Whoever was not served lately uses nothing up; a day holds no more than what a provider lets out in it.
+quotas as (
+    select d.id, d.uid, q.span, q.length, q.quota from delivery_servers d cross join lateral (values
+        ('hour', interval '1 hour', d.hourly_quota), ('day', interval '1 day', d.daily_quota)) q (span, length, quota)
+    where q.quota is not null and d.served_at > now() - q.length order by d.served_at desc limit 200
+),
 providers as (select unnest(array['microsoft', 'google']) as provider),
 stages as (select unnest(array['listed', 'fetched', 'classified', 'tidy']) as stage)
 
@@ -89,7 +122,7 @@ union all
 select 'stage_age_seconds', array[s.stage], coalesce(extract(epoch from now() - min(w.stage_at)), 0)::float8
 from stages s left join waiting w on w.stage = s.stage and w.fetch_failures < 3 group by s.stage
 union all
-select 'unfetchable_mails', '{}', count(*)::float8 from waiting where fetch_failures >= 3
+select 'unfetchable_mails', '{{}}', count(*)::float8 from waiting where fetch_failures >= 3
 union all
 select 'mailboxes', array[p.provider, c.connection], count(m.id)::float8
 from providers p cross join unnest(array['connected', 'not connected', 'unknown', 'paused']) as c (connection)
@@ -100,7 +133,7 @@ union all
 (select distinct 'mailbox_not_connected', array[provider, email], 1::float8 from watched
  where connection = 'not connected' order by 2 limit 100)
 union all
-select 'poll_overdue_seconds', '{}',
+select 'poll_overdue_seconds', '{{}}',
        coalesce(greatest(0, extract(epoch from now() - min(m.next_poll_at))), 0)::float8
 from watched m join api_keys k on k.id = m.api_key_id
 where coalesce(m.leased_until, '-infinity') < now() and coalesce(k.retry_at, '-infinity') < now()
@@ -136,29 +169,40 @@ select 'budgets_blocked', array[p.provider], count(b.scope)::float8
 from providers p left join mailbox_budgets b on split_part(b.scope, '/', 1) = p.provider and b.blocked_until > now()
 group by p.provider
 union all
-select 'outbox_rows', '{}', count(*)::float8 from outbox
+select 'outbox_rows', '{{}}', count(*)::float8 from outbox
 union all
-select 'outbox_age_seconds', '{}', coalesce(extract(epoch from now() - min(added_at)), 0)::float8 from outbox
+select 'outbox_age_seconds', '{{}}', coalesce(extract(epoch from now() - min(added_at)), 0)::float8 from outbox
 union all
 select 'dead_letters', array[q.queue], count(d.id)::float8
 from (select unnest(%(queues)s::text[]) as queue union select queue from dead_letters where replayed_at is null) q
 left join dead_letters d on d.queue = q.queue and d.replayed_at is null group by q.queue
 union all
-select 'unmatched_reports', '{}', count(*)::float8
+select 'unmatched_reports', '{{}}', count(*)::float8
 from bounce_log where matched_by is null and logged_at > now() - interval '30 days'
 union all
-select 'held_bounces', '{}', count(*)::float8 from bounce_log where effect = 'held'
+select 'held_bounces', '{{}}', count(*)::float8 from bounce_log where effect = 'held'
 union all
-select 'open_holds', '{}', count(*)::float8 from bounce_holds where closed_at is null
+select 'open_holds', '{{}}', count(*)::float8 from bounce_holds where closed_at is null
 union all
-select 'sends_waiting', array[state, reason], count(*)::float8 from (
-    select state, reason from sends where state in ('accepted', 'deferred')
-    union all select state, reason from sends where state in ('claimed', 'sending')
-    union all select state, reason from sends where state = 'unknown'
-) w group by state, reason
+select 'sends_waiting', array[state, reason], sum(many)::float8 from waiting_sends group by state, reason
 union all
-select 'send_due_age_seconds', '{}', coalesce(greatest(0, extract(epoch from now() - min(due_at))), 0)::float8
+select 'send_due_age_seconds', '{{}}', coalesce(greatest(0, extract(epoch from now() - min(due_at))), 0)::float8
 from sends where state in ('accepted', 'deferred')
+union all
+select 'send_still_seconds', '{{}}', coalesce(greatest(0, max(seconds)), 0)::float8 from still
+union all
+select 'send_unknown_age_seconds', '{{}}',
+       coalesce(greatest(0, extract(epoch from now() - min(coalesce(first_call_at, state_at)))), 0)::float8
+from sends where state = 'unknown'
+union all
+(select 'requests_rejected', array[integration, reason], count(*)::float8
+ from rejected_requests where rejected_at > now() - interval '1 hour' group by 2 order by 3 desc limit 100)
+union all
+(select 'quota_used_ratio', array[q.uid, q.span], round((
+        select count(*) from (
+            select from send_ledger l where l.server_id = q.id and l.ended_at > now() - q.length limit q.quota) u
+    ) / q.quota::numeric, 4)::float8 as ratio
+ from quotas q order by ratio desc limit 100)
 union all
 select 'service_instances', array[service], count(*) filter (where beat_at > now() - interval '1 minute')::float8
 from heartbeats group by service

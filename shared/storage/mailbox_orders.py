@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from shared.storage import tokens
 from shared.storage.database import Connection
+from shared.storage.send_wakes import resume
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ def set_dry_run(connection: Connection, email: str, provider: str | None, *, dry
 
 
 def start(connection: Connection, mailbox_id: int, *, dry_run: bool, only_new: bool) -> list[str]:
-    """Activates every server on a mailbox and has it polled at once; returns their names.
+    """Activates every bounce server on a mailbox and has it polled at once; returns their names.
 
     dry_run: puts them into dry run; else they stay as they are. only_new: mail that was received until now is not theirs.
     """
@@ -79,6 +80,25 @@ def start(connection: Connection, mailbox_id: int, *, dry_run: bool, only_new: b
     ).fetchall()
     connection.execute("update mailboxes set paused = false where id = %s", (mailbox_id,))
     poll_now(connection, [mailbox_id], requested_for=None)
+    return sorted(str(row[0]) for row in rows)
+
+
+def start_sending(connection: Connection, mailbox_id: int) -> list[str]:
+    """Activates the delivery servers of a mailbox that waited for a check (A070), and tries at once what is held for a person there.
+
+    Returns the names of those that were activated.
+    """
+    rows = connection.execute(
+        """
+        update delivery_servers set status = 'active', inactive_reason = null
+        where mailbox_id = %s and inactive_reason is not null returning name
+        """,
+        (mailbox_id,),
+    ).fetchall()
+    connection.execute(
+        "update mailboxes set connection = 'unknown' where id = %s and connection = 'not connected'", (mailbox_id,)
+    )
+    resume(connection, [mailbox_id])
     return sorted(str(row[0]) for row in rows)
 
 

@@ -15,8 +15,10 @@ from psycopg.types.json import Jsonb
 from shared.domain.errors import Diagnosis, LeaseLost
 from shared.domain.mailboxes import Connection as MailboxConnection
 from shared.domain.mailboxes import Disposal, Folder, MailboxId, Provider
+from shared.domain.sending import Reason
 from shared.domain.watchers import Look, Watcher
 from shared.storage.database import Connection
+from shared.storage.send_wakes import resume
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,14 +250,18 @@ def watchers(connection: Connection, mailbox_ids: Sequence[int]) -> dict[int, li
 
 
 def connected(connection: Connection, mailbox_id: MailboxId) -> None:
-    """The mailbox answered."""
-    connection.execute(
+    """The mailbox answered. If it was not connected, sends that waited for that may leave."""
+    row = connection.execute(
         """
-        update mailboxes set connection = 'connected', connection_failure = null, checked_at = now()
-        where id = %s and (connection <> 'connected' or checked_at < now() - interval '1 minute')
+        update mailboxes m set connection = 'connected', connection_failure = null, checked_at = now()
+        from mailboxes b
+        where m.id = %s and b.id = m.id and (m.connection <> 'connected' or m.checked_at < now() - interval '1 minute')
+        returning b.connection
         """,
         (mailbox_id,),
-    )
+    ).fetchone()
+    if row is not None and row[0] == MailboxConnection.NOT_CONNECTED:
+        resume(connection, [mailbox_id], (Reason.NOT_CONNECTED,))
 
 
 def not_connected(connection: Connection, mailbox_id: MailboxId, diagnosis: Diagnosis) -> None:

@@ -168,7 +168,7 @@ def _move(connection: Connection, row: _Row, list_id: int, list_uid: str) -> Eff
 
 
 def _stop_group(connection: Connection, row: _Row, condition: Condition) -> Effect:
-    """The group skips the subscriber from now on; its sends that wait are cancelled right before their call."""
+    """The group skips the subscriber from now on; the sender cancels its sends that wait."""
     group = connection.execute(
         "select id from campaign_groups where uid = %s and customer_id = %s for share",
         (condition.target, row.customer_id),

@@ -9,6 +9,7 @@ from psycopg.types.json import Jsonb
 
 from shared.domain.errors import Diagnosis
 from shared.storage.database import Connection
+from shared.storage.send_wakes import resume_key
 
 
 def add(
@@ -62,6 +63,7 @@ def worked(connection: Connection, api_key_id: int, credential: str) -> bool:
     ).fetchone()
     if row is None:
         return False
+    resume_key(connection, api_key_id)
     connection.execute(
         """
         update access_tokens t set credential = %(new)s

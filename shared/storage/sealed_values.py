@@ -36,6 +36,7 @@ KINDS = (
     Kind("secrets of the installation", "sealed_values", "sealed", "hashtextextended(name, 0)", "'value:' || name"),
     Kind("bodies of sends", "send_bodies", "sealed", "send_id", "'send_body:' || send_id", bulky=True),
     Kind("stored attachments", "stored_attachments", "sealed", "id", "'attachment:' || uid", bulky=True),
+    Kind("dead letters from outside", "dead_letters", "sealed", "id", "'dead_letter:' || message_key", bulky=True),
     Kind("texts of sent mail", "sent_texts", "sealed", "sent_mail_id", "'sent_text:' || sent_mail_id", bulky=True),
     Kind("raw mail", "raw_mail", "sealed", "mail_id", "'raw_mail:' || mail_id", bulky=True),
 )

@@ -127,15 +127,15 @@ def renew(connection: Connection, held: Sequence[tuple[int, str]], lease: timede
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """A claimed send that must not leave: suppressed, or expired."""
+    """A claimed send that must not leave: suppressed, stopped with its campaign group, or expired."""
 
     send_id: int
     state: SendState
     reason: Reason
 
 
-# Whether somebody among the recipients of send `s` must not get it: on a blacklist that counts for its customer, no (longer a)
-# confirmed subscriber of its list, or skipped by its campaign group.
+# Whether somebody among the recipients of send `s` must not get it: on a blacklist that counts for its customer, or no (longer a)
+# confirmed subscriber of its list.
 SUPPRESSED: Final = """
     exists (
         select from send_recipients r where r.send_id = s.id and (
@@ -144,19 +144,25 @@ SUPPRESSED: Final = """
                     and (b.expires_at is null or b.expires_at > now()))
             or (s.list_id is not null and not exists (
                 select from subscribers u where u.list_id = s.list_id and u.email = r.address and u.status = 'confirmed'))
-            or (s.campaign_group_id is not null and exists (
-                select from campaign_group_stops p join subscribers u on u.id = p.subscriber_id
-                where p.group_id = s.campaign_group_id and u.email = r.address))
         )
     )
 """
+# Whether its campaign group skips somebody among its recipients (A158).
+GROUP_STOPPED: Final = """
+    exists (
+        select from send_recipients r join subscribers u on u.email = r.address
+        join campaign_group_stops p on p.subscriber_id = u.id and p.group_id = s.campaign_group_id
+        where r.send_id = s.id
+    )
+"""
 SUPPRESSED_DETAIL: Final = "A recipient was suppressed after the request was accepted."
+STOPPED_DETAIL: Final = "A recipient takes no more mail of this campaign group."
 EXPIRED_DETAIL: Final = "It was still waiting at its expires_at; send it again with a later one."
 
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """sending: may be called from now on. stopped: rejected or failed instead, they leave the ledger."""
+    """sending: may be called from now on. stopped: rejected, cancelled or failed instead, they leave the ledger."""
 
     sending: frozenset[int]
     stopped: tuple[Stopped, ...]
@@ -165,22 +171,25 @@ class Begun:
 def begin(connection: Connection, holder: str, send_ids: Sequence[int]) -> Begun:
     """Moves claimed sends to `sending`: from the commit on, whoever finds them must take it that they may have been sent.
 
-    Those that were suppressed meanwhile become `rejected`, those that have expired `failed`. What is not this holder's any more
-    is in neither part of the answer. May be repeated before the calls: nobody knows of a commit whether it got through.
+    Those that were suppressed meanwhile become `rejected`, those whose campaign group was stopped `cancelled`, those that have
+    expired `failed`. What is not this holder's any more is in neither part of the answer. May be repeated before the calls: nobody knows of a commit whether it got through.
     """
     rows = connection.execute(
         f"""
         with held as (
             select s.id, s.state,
                    case when s.state = 'sending' then '' when s.expires_at <= now() then 'expired'
-                        when {SUPPRESSED} then 'suppressed' else '' end as stop
+                        when {SUPPRESSED} then 'suppressed' when {GROUP_STOPPED} then 'campaign_group_stopped'
+                        else '' end as stop
             from sends s where s.id = any(%(ids)s) and s.state in ('claimed', 'sending') and s.claimed_by = %(holder)s
             order by s.id for update of s
         )
         update sends s
-        set state = case h.stop when '' then 'sending' when 'expired' then 'failed' else 'rejected' end,
+        set state = case h.stop when '' then 'sending' when 'expired' then 'failed' when 'suppressed' then 'rejected'
+                else 'cancelled' end,
             state_at = clock_timestamp(), reason = h.stop,
-            detail = case h.stop when '' then '' when 'expired' then %(expired)s else %(suppressed)s end,
+            detail = case h.stop when '' then '' when 'expired' then %(expired)s when 'suppressed' then %(suppressed)s
+                else %(stopped)s end,
             attempts = s.attempts + (h.stop = '' and h.state = 'claimed')::integer,
             first_call_at = case when h.stop = '' then coalesce(s.first_call_at, clock_timestamp()) else s.first_call_at end,
             claimed_by = case when h.stop = '' then s.claimed_by end,
@@ -193,6 +202,7 @@ def begin(connection: Connection, holder: str, send_ids: Sequence[int]) -> Begun
             "holder": holder,
             "expired": EXPIRED_DETAIL,
             "suppressed": SUPPRESSED_DETAIL,
+            "stopped": STOPPED_DETAIL,
         },
     ).fetchall()
     stopped = tuple(Stopped(row[0], SendState(row[1]), Reason(row[2])) for row in rows if row[2])

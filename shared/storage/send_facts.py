@@ -9,6 +9,7 @@ from shared.domain.mailboxes import Provider
 from shared.domain.send_requests import Asker, Campaign, KnownSend, UsableServer
 from shared.domain.sending import SendState
 from shared.storage.database import Connection
+from shared.storage.send_servers import MOST_RECIPIENTS
 
 # Beyond this many nobody cares which of two servers has more of them waiting.
 _COUNTED_WAITING: Final = 200
@@ -57,20 +58,21 @@ def servers(connection: Connection, wanted: Iterable[tuple[int, str]]) -> dict[i
                case when w.uid <> '' then 0 else (
                    select count(*) from (
                        select from sends s where s.server_id = d.id and s.state in ('accepted', 'deferred')
-                       limit {_COUNTED_WAITING}) as first_ones) end
+                       limit {_COUNTED_WAITING}) as first_ones) end,
+               d.mode, {MOST_RECIPIENTS}
         from unnest(%s::bigint[], %s::text[]) as w (customer_id, uid)
         join customers c on c.id = w.customer_id
         join delivery_servers d on (d.customer_id = c.id or d.customer_id is null) and w.uid in ('', d.uid)
-        join mailboxes m on m.id = d.mailbox_id
+        join mailboxes m on m.id = d.mailbox_id join api_keys k on k.id = m.api_key_id
         where d.customer_id is not null or {_ALLOWED}
         order by c.id, d.id, w.uid
         """.encode(),
         ([pair[0] for pair in pairs], [pair[1] for pair in pairs]),
     )
     found: dict[int, list[UsableServer]] = {}
-    for customer_id, server_id, uid, email, provider, held, waiting in rows:
+    for customer_id, server_id, uid, email, provider, held, waiting, mode, recipients in rows:
         found.setdefault(customer_id, []).append(
-            UsableServer(server_id, uid, email, Provider(provider), held, int(waiting))
+            UsableServer(server_id, uid, email, Provider(provider), held, int(waiting), mode, recipients)
         )
     return found
 

@@ -149,6 +149,42 @@ class RefusedLine:
     rejected_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class RefusedRow:
+    """A request that was refused, for a list. customer: uid, None if an unknown one was named. integration: '' for the operator."""
+
+    rejected_at: datetime
+    integration: str
+    customer: str | None
+    idempotency_key: str
+    reason: str
+    field: str
+    detail: str
+
+
+def refused(
+    connection: Connection,
+    *,
+    customer: str | None = None,
+    integration: str | None = None,
+    since: datetime | None = None,
+    limit: int = 50,
+) -> list[RefusedRow]:
+    """Requests that were refused, the latest first; each is forgotten after 30 days."""
+    with connection.cursor(row_factory=class_row(RefusedRow)) as cursor:
+        return cursor.execute(
+            """
+            select q.rejected_at, q.integration, c.uid as customer, q.idempotency_key, q.reason, q.field, q.detail
+            from rejected_requests q left join customers c on c.id = q.customer_id
+            where (%(customer)s::text is null or c.uid = %(customer)s)
+              and (%(integration)s::text is null or q.integration = %(integration)s)
+              and q.rejected_at >= coalesce(%(since)s::timestamptz, '-infinity')
+            order by q.rejected_at desc, q.id desc limit %(limit)s
+            """,
+            {"customer": customer, "integration": integration, "since": since, "limit": limit},
+        ).fetchall()
+
+
 def last_refused(connection: Connection, integration: str, key: str, since: datetime) -> RefusedLine | None:
     """The latest refusal of a request with this key."""
     with connection.cursor(row_factory=class_row(RefusedLine)) as cursor:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from psycopg.rows import class_row, dict_row
 
 from shared.domain.mailboxes import Provider
-from shared.domain.sending import Reason
+from shared.domain.sending import RECIPIENTS_PER_MAIL, Reason
 from shared.storage.database import Connection
 
 # How long a refusal counts before the server is tried again: nobody may have told us that it was mended.
@@ -37,6 +37,11 @@ HOLD: Final = f"""
 """
 PARTS: Final = """
     delivery_servers d join mailboxes m on m.id = d.mailbox_id join api_keys k on k.id = m.api_key_id
+"""
+# To how many one mail may go from it: of its key, else of its provider.
+MOST_RECIPIENTS: Final = f"""
+    case when k.send_limits ? 'recipients_per_mail' then coalesce((k.send_limits ->> 'recipients_per_mail')::integer, {2**31 - 1})
+         when m.provider = 'google' then {RECIPIENTS_PER_MAIL[Provider.GOOGLE]} else {RECIPIENTS_PER_MAIL[Provider.MICROSOFT]} end
 """
 WAITING: Final = "s.state in ('accepted', 'deferred') and s.due_at <= now()"
 
@@ -211,10 +216,14 @@ def primed(connection: Connection, server: Server) -> None:
     )
 
 
-def note_display_name(connection: Connection, server_id: int, name: str) -> None:
-    """The name that the provider put before the address of a sent mail."""
+def note_display_name(connection: Connection, server: Server, name: str) -> None:
+    """The name that the provider put before the address of a sent mail which named none; so it does for every server of that mailbox."""
     connection.execute(
-        "update delivery_servers set display_name = %s where id = %s and display_name <> %s", (name, server_id, name)
+        """
+        update delivery_servers d set display_name = %s from mailboxes m
+        where m.id = d.mailbox_id and m.provider = %s and m.email = %s and d.display_name <> %s
+        """,
+        (name, server.provider, server.mailbox, name),
     )
 
 

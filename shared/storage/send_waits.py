@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 from shared.domain.sending import Reason
 from shared.storage.database import Connection
-from shared.storage.send_claims import EXPIRED_DETAIL
-from shared.storage.send_servers import HOLD, PARTS, WAITING, Stopped
+from shared.storage.send_claims import EXPIRED_DETAIL, STOPPED_DETAIL
+from shared.storage.send_servers import HOLD, MOST_RECIPIENTS, PARTS, WAITING, Stopped
 
 # A server takes over for others only while it has little to do itself.
 _FEW: Final = 50
@@ -27,25 +28,27 @@ def move(connection: Connection, server_id: int, limit: int) -> list[Moved]:
     """Moves waiting sends of a server that can't send to others of their customer, or the operator's, that can, and share them out.
 
     Only those whose asker named no server or allows fail-over, and never one that was unknown: the mailbox where it may have been
-    sent is the one to look into.
+    sent is the one to look into. None goes from MIME to JSON, which keeps few headers, or to a provider
+    that takes fewer recipients.
     """
     rows = connection.execute(
         f"""
         with moving as materialized (
-            select s.id, s.customer_id from sends s
+            select s.id, s.customer_id, s.recipients from sends s
             where s.server_id = %(server)s and {WAITING} and (s.any_server or s.fail_over) and s.lookups = 0
             order by s.due_at, s.id limit %(limit)s for update of s skip locked
         ),
         able as materialized (
-            select d.id, d.uid, d.customer_id from {PARTS}
+            select d.id, d.uid, d.customer_id, {MOST_RECIPIENTS} as most from {PARTS}
             where d.id <> %(server)s and d.next_free_at <= now() and {HOLD} is null
+              and (d.mode = 'mime' or exists (select from delivery_servers b where b.id = %(server)s and b.mode = 'json'))
               and (select count(*) from (select from sends s where s.server_id = d.id and {WAITING} limit {_FEW}) w) < {_FEW}
         ),
         choices as (
             select m.id, a.id as server_id, a.uid,
                    row_number() over (partition by m.id order by a.id) - 1 as nth, count(*) over (partition by m.id) as many,
                    dense_rank() over (order by m.id) as place
-            from moving m join able a on a.customer_id = m.customer_id or a.customer_id is null
+            from moving m join able a on (a.customer_id = m.customer_id or a.customer_id is null) and m.recipients <= a.most
         )
         update sends s set server_id = c.server_id, state = 'accepted', state_at = clock_timestamp(), reason = '', detail = ''
         from choices c, delivery_servers b
@@ -69,6 +72,30 @@ def defer(connection: Connection, stopped: Stopped, limit: int) -> list[int]:
         from due where due.id = s.id returning s.id
         """.encode(),
         (stopped.server_id, stopped.reason, limit, stopped.reason, stopped.detail[:2000]),
+    )
+    return [row[0] for row in rows]
+
+
+def cancel_stopped(connection: Connection, stopped_within: timedelta, limit: int) -> list[int]:
+    """Waiting sends to whom their campaign group has stopped within that time are `cancelled`; returns them (A158).
+
+    A stop that nobody saw in time is found right before the call (send_claims.begin).
+    """
+    rows = connection.execute(
+        """
+        with stopped as (
+            select s.id from sends s
+            where s.state in ('accepted', 'deferred') and s.id in (
+                select r.send_id from campaign_group_stops p join subscribers u on u.id = p.subscriber_id
+                join send_recipients r on r.address = u.email join sends w on w.id = r.send_id
+                where p.stopped_at > now() - %s and w.campaign_group_id = p.group_id
+                  and w.state in ('accepted', 'deferred') limit %s)
+            order by s.id for update of s skip locked
+        )
+        update sends s set state = 'cancelled', state_at = clock_timestamp(), reason = %s, detail = %s
+        from stopped where stopped.id = s.id returning s.id
+        """,
+        (stopped_within, limit, Reason.CAMPAIGN_GROUP_STOPPED, STOPPED_DETAIL),
     )
     return [row[0] for row in rows]
 

@@ -8,9 +8,8 @@ from dataclasses import asdict
 from psycopg.types.json import Jsonb
 
 from shared.domain.errors import Diagnosis
-from shared.domain.sending import HOLDS
 from shared.storage.database import Connection
-from shared.storage.send_wakes import wake
+from shared.storage.send_wakes import resume
 
 _LOOKING = ("bounce_servers", "monitors")
 
@@ -27,25 +26,7 @@ def can_send(connection: Connection, mailbox_id: int) -> bool:
         """,
         (mailbox_id,),
     )
-    held = {"mailbox": mailbox_id, "holds": [reason.value for reason in HOLDS]}
-    servers = connection.execute(
-        """
-        update delivery_servers set next_free_at = '-infinity', next_free_reason = null, next_free_detail = ''
-        where mailbox_id = %(mailbox)s and next_free_at > now() and next_free_reason = any(%(holds)s)
-        """,
-        held,
-    ).rowcount
-    sends = connection.execute(
-        """
-        update sends s set due_at = now() from delivery_servers d
-        where d.mailbox_id = %(mailbox)s and s.server_id = d.id and s.state = 'deferred' and s.due_at > now()
-          and s.reason = any(%(holds)s)
-        """,
-        held,
-    ).rowcount
-    if servers or sends:
-        wake(connection)
-    return bool(servers or sends)
+    return resume(connection, [mailbox_id])
 
 
 def can_not_send(connection: Connection, mailbox_id: int, diagnosis: Diagnosis) -> None:

@@ -32,8 +32,19 @@ HOLDS_TRIPPED: Final = Counter(
 )
 TOKENS_REFRESHED: Final = Counter("apiconnect_token_refreshes_total", "Token refreshes", ["provider", "result"])
 POLLS: Final = Counter("apiconnect_polls_total", "Polls by how they ended", ["provider", "result"])
+REQUESTS: Final = Counter(
+    "apiconnect_send_requests_total", "Send requests by how they were answered", ["result", "reason"]
+)
 SENDS: Final = Counter(
-    "apiconnect_sends_total", "What came of calls and looks for sends", ["provider", "state", "reason"]
+    "apiconnect_sends_total",
+    "What came of calls and looks for sends, and of sends that ended without a call",
+    ["provider", "state", "reason"],
+)
+SEND_SECONDS: Final = Histogram(
+    "apiconnect_send_seconds",
+    "From acceptance until the provider had taken the mail, not_before and every wait included",
+    ["provider"],
+    buckets=(0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14_400, 86_400),
 )
 SWEPT: Final = Counter("apiconnect_swept_total", "Rows that a sweep published again", ["what"])
 DUE_MAILBOXES: Final = Gauge("apiconnect_due_mailboxes", "Mailboxes that were due at the last tick")
@@ -70,7 +81,17 @@ def start_at_zero(service: str) -> None:
                 for result in ("done", "throttled", "unavailable", "failed", "bug", "lease_lost"):
                     POLLS.labels(provider, result)
         case "sender":
+            for result, reason in (
+                ("accepted", ""),
+                ("repeated", ""),
+                ("rejected", "invalid"),
+                ("rejected", "suppressed"),
+            ):
+                REQUESTS.labels(result, reason)
             for provider in _PROVIDERS:
+                SEND_SECONDS.labels(provider)
+                for state, reason in (("sent", ""), ("unknown", "no_answer"), ("failed", "refused")):
+                    SENDS.labels(provider, state, reason)
                 BUDGET_WAITED.labels(provider)
                 for by in ("budget", "provider"):
                     BUDGET_REFUSALS.labels(provider, by)

@@ -119,5 +119,5 @@ def test_googles_client_sees_it_under_sent(here: Here, gmail: GoogleClient, our_
     seen = message_from_bytes(urlsafe_b64decode(found["raw"]), policy=SMTP)
     assert (found["labelIds"], seen["Subject"], seen[REFERENCE]) == (["SENT"], "Grüße", "ref-1")
     assert "List-Unsubscribe" in seen
-    assert seen["Message-ID"] == f"<{our_gmail.read_back(listed['id'])}>" != "<ours@news.example>"
+    assert seen["Message-ID"] == f"<{our_gmail.read_back(listed['id']).message_id}>" != "<ours@news.example>"
     assert gmail.drafts.list(userId="me").execute() == {"resultSizeEstimate": 0}

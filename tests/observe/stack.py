@@ -16,6 +16,7 @@ from uuid import uuid4
 
 from services.simulator.__main__ import RunningSimulator, start
 from services.simulator.settings import SimulatorSettings
+from shared.contracts.sending import SEND_EXCHANGE, SEND_KEY
 from shared.domain.mailboxes import Provider
 from shared.messaging.broker import Outgoing
 from shared.messaging.rabbitmq import RabbitBroker
@@ -23,6 +24,7 @@ from shared.storage.database import Database
 from shared.storage.migrator import migrate
 from tests.builders import SEALING_KEYS, a_bounce_server
 from tests.observe.tools import program
+from tests.sending import a_delivery_server, a_request, an_integration, wire
 from tests.servers import finding
 from tests.servers.children import Child, Folder, free_ports
 from tests.servers.postgresql import new_database
@@ -64,6 +66,21 @@ class Stack:
         ]  # fmt: skip
         return len(planted)
 
+    def ask(self, each: int) -> int:
+        """`each` send requests that will leave, one that is rejected and one that nobody can read; returns how many."""
+        asked = [wire(a_request(f"order-{uuid4()}", customer="acme")) for _ in range(each)]
+        asked += [wire(a_request(f"order-{uuid4()}", "no address", customer="acme")), f"no JSON {uuid4()}".encode()]
+        broker = RabbitBroker(self.rabbitmq.url)
+        publisher = broker.publisher()
+        publisher.publish(
+            [
+                Outgoing(uuid4(), SEND_KEY, one, exchange=SEND_EXCHANGE, routing_key=SEND_KEY, user_id=publisher.user)
+                for one in asked
+            ]
+        )
+        broker.close()
+        return len(asked)
+
     def has_data(self, promql: str, since: float, until: float) -> bool:
         """Whether the query returned anything between two instants, epoch seconds. Raises URLError if it is refused."""
         asked = urlencode({"query": promql, "start": since, "end": until, "step": 2})
@@ -104,6 +121,9 @@ def _installation(simulator: RunningSimulator, database: Database) -> Simulated:
     simulated.a_mailbox(Provider.MICROSOFT)
     simulated.a_mailbox(Provider.GOOGLE, "bounces@corp.example.com")
     a_bounce_server(database, "nobody@news.example.com", key="microsoft-system")  # the provider knows no such mailbox
+    simulated.control.register_mailbox("microsoft", "shop@send.example.com")
+    an_integration(database)
+    a_delivery_server(database, "shop", key="microsoft-system", hourly_quota=1000)
     with database.transaction() as connection:
         connection.execute("update api_keys set secret_expires_on = current_date + 100 where provider = 'microsoft'")
     simulated.control.force("429", match={"operation": "list"}, times=1, retry_after=1)

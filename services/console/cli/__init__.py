@@ -101,6 +101,7 @@ _dead_letters = _group("dead-letters", "Messages that could not be handled.")
 _dead_letters.command("list")(lists_of_things.dead_letters_list)
 _dead_letters.command("show")(lists_of_things.dead_letters_show)
 _dead_letters.command("replay")(lists_of_things.dead_letters_replay)
+_dead_letters.command("discard")(lists_of_things.dead_letters_discard)
 
 _secrets = _group("secrets", "Files with passwords and keys that an installation works with.")
 _secrets.command("init")(secret_files.init)

@@ -1,8 +1,9 @@
-"""`blacklist list|add|remove|export` and `dead-letters list|show|replay`."""
+"""`blacklist list|add|remove|export` and `dead-letters list|show|replay|discard`."""
 
 from __future__ import annotations
 
 import csv
+import dataclasses
 import sys
 from datetime import UTC, datetime
 from typing import Annotated
@@ -10,7 +11,7 @@ from typing import Annotated
 import typer
 
 from services.console.cli import screen
-from services.console.cli.opening import FAULT_FOUND, REFUSED, opened_broker, opened_database
+from services.console.cli.opening import FAULT_FOUND, REFUSED, opened_broker, opened_database, sealer
 from services.console.cli.screen import Json
 from services.console.core.documents import check_address
 from services.console.core.durations import counted, moment
@@ -132,21 +133,34 @@ def dead_letters_list(
         raise typer.Exit(FAULT_FOUND)
 
 
-def dead_letters_show(letter_id: Annotated[int, typer.Argument(metavar="ID")], as_json: Json = False) -> None:
-    """One dead letter with its payload (a message holds ids, never mail)."""
+def dead_letters_show(
+    letter_id: Annotated[int, typer.Argument(metavar="ID")],
+    open_it: Annotated[
+        bool, typer.Option("--payload", help="Also of a request from outside, which may hold mail.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """One dead letter. Our own messages hold ids, never mail, and are shown whole; a request from outside with --payload."""
     with opened_database() as database, database.transaction() as connection:
         found = dead_letters.one(connection, letter_id)
-    if found is None:
-        screen.complain(f"There is no dead letter {letter_id}.")
-        raise typer.Exit(REFUSED)
+        if found is None:
+            screen.complain(f"There is no dead letter {letter_id}.")
+            raise typer.Exit(REFUSED)
+        payload = None
+        if open_it or not found.sealed:
+            ring = sealer() if found.sealed else None
+            payload = redact(dead_letters.payload(connection, ring, letter_id).decode("utf-8", "replace"))
     if as_json:
-        screen.as_json(found)
+        screen.as_json({**dataclasses.asdict(found), "payload": payload})
         return
     screen.say(f"{found.type} in {found.queue}, parked {moment(found.parked_at)} after {found.attempts} attempts")
     screen.say(f"reason:   {found.reason}")
     replayed = f"replayed {moment(found.replayed_at)}" if found.replayed_at else "waits"
     screen.say(f"state:    {replayed}, message {found.message_id or 'without an id'}")
-    screen.say(f"payload:  {redact(found.payload.decode('utf-8', 'replace'))}")
+    if found.size is not None:
+        kept = "" if found.whole else "; only its beginning was kept, so it can't be replayed"
+        screen.say(f"size:     {counted(found.size, 'byte')}, SHA-256 {found.sha256}{kept}")
+    screen.say(f"payload:  {'sealed, since it may hold mail; --payload opens it' if payload is None else payload}")
 
 
 def dead_letters_replay(
@@ -164,10 +178,13 @@ def dead_letters_replay(
         if every:
             with database.transaction() as connection:
                 letter_ids = [one.dead_letter_id for one in dead_letters.waiting(connection, None, 100_000)]
+        with database.transaction() as connection:
+            found = [dead_letters.one(connection, letter_id) for letter_id in letter_ids or []]
+        ring = sealer() if any(one is not None and one.sealed for one in found) else None
         publisher = broker.publisher()
         for letter_id in letter_ids or []:
             try:
-                replayed[letter_id] = letters.replay(publisher, database, letter_id)
+                replayed[letter_id] = letters.replay(publisher, database, letter_id, ring)
             except ApiConnectError as error:
                 failed[letter_id] = str(error)
     if as_json:
@@ -194,3 +211,26 @@ def _address(text: str) -> str:
 def _harmless(cell: str) -> str:
     """A cell that a spreadsheet takes as text: one that looks like a formula gets an apostrophe."""
     return f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t") else cell
+
+
+def dead_letters_discard(
+    letter_ids: Annotated[list[int] | None, typer.Argument(metavar="ID…")] = None,
+    queue: Annotated[str | None, typer.Option("--queue", help="All that wait of this queue.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Deletes dead letters that nobody needs, such as what an integration published by mistake. There is no way back."""
+    if bool(letter_ids) == bool(queue):
+        screen.complain("Name dead letters, or a queue with --queue.")
+        raise typer.Exit(REFUSED)
+    with opened_database() as database, database.transaction() as connection:
+        wanted = letter_ids or [one.dead_letter_id for one in dead_letters.waiting(connection, queue, 100_000)]
+        gone = dead_letters.discard(connection, wanted)
+    missing = sorted(set(wanted) - set(gone))
+    if as_json:
+        screen.as_json({"discarded": gone, "missing": missing})
+    else:
+        screen.say(f"{counted(len(gone), 'dead letter')} discarded.", mark="ok")
+        for letter_id in missing:
+            screen.say(f"There is no dead letter {letter_id}.", mark="fault")
+    if missing:
+        raise typer.Exit(FAULT_FOUND)

@@ -59,7 +59,7 @@ def start(
     provider: ProviderName = None,
     as_json: Json = False,
 ) -> None:
-    """Tries a mailbox and, if it answers, activates its bounce servers and polls it at once. Ends a pause.
+    """Tries a mailbox and, if it answers, activates its bounce servers and the delivery servers that waited for that. Ends a pause, polls at once.
 
     Exit code 1 if the check failed; then nothing is started.
     """
@@ -73,11 +73,19 @@ def start(
                 link.mailbox_id: mailbox_orders.start(connection, link.mailbox_id, dry_run=dry_run, only_new=only_new)
                 for link in good
             }
+            sending = {link.mailbox_id: mailbox_orders.start_sending(connection, link.mailbox_id) for link in good}
             boxes = {box.mailbox_id: box for box in overview.mailboxes(connection, normalize_address(email))}
     if as_json:
         screen.as_json(
             {
-                "started": [{"mailbox": link, "bounce_servers": started[link.mailbox_id]} for link in good],
+                "started": [
+                    {
+                        "mailbox": link,
+                        "bounce_servers": started[link.mailbox_id],
+                        "delivery_servers": sending[link.mailbox_id],
+                    }
+                    for link in good
+                ],
                 "checks": checks,
             }
         )
@@ -90,6 +98,10 @@ def start(
             names = ", ".join(started[link.mailbox_id]) or "no bounce server looks into it"
             since = ", only mail from now on" if only_new else ""
             screen.say(f"{_name(link)}: started {mode}{since} ({names}); it is due now.", mark="ok")
+            if sending[link.mailbox_id]:
+                screen.say(
+                    f"{_name(link)}: sends through {', '.join(sending[link.mailbox_id])} from now on.", mark="ok"
+                )
     if len(good) < len(links):
         raise typer.Exit(FAULT_FOUND)
 

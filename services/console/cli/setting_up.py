@@ -38,6 +38,10 @@ def apply(
     ],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change; write nothing.")] = False,
     prune: Annotated[bool, typer.Option("--prune", help="Remove what the file's sections name no more.")] = False,
+    resubscribe: Annotated[
+        bool,
+        typer.Option("--resubscribe", help="Subscribers who unsubscribed come back where the file gives a status."),
+    ] = False,
     show_all: Annotated[bool, typer.Option("--all", help="Show also what stays as it is.")] = False,
     check: Annotated[bool, typer.Option("--check/--no-check", help="Try new and changed mailboxes afterwards.")] = True,
     as_json: Json = False,
@@ -51,7 +55,9 @@ def apply(
         with database.transaction() as connection:
             now = overview.now(connection)
         try:
-            result = apply_document(database, sealer(), file, now=now, dry_run=dry_run, prune=prune)
+            result = apply_document(
+                database, sealer(), file, now=now, dry_run=dry_run, prune=prune, resubscribe=resubscribe
+            )
         except DocumentRefused as error:
             _refuse(error, as_json=as_json)
             raise typer.Exit(REFUSED) from None

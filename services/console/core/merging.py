@@ -48,8 +48,12 @@ class Outside:
 
 @dataclass(slots=True)
 class Wanted:
-    """The records that a document asks for. secrets: key uid -> the secret to seal, for keys that bring one."""
+    """The records that a document asks for. secrets: key uid -> the secret to seal, for keys that bring one.
 
+    resubscribe: whether subscribers who unsubscribed may come back.
+    """
+
+    resubscribe: bool = False
     settings: dict[str, object] = field(default_factory=dict)
     groups: dict[str, GroupRecord] = field(default_factory=dict)
     customers: dict[str, CustomerRecord] = field(default_factory=dict)

@@ -64,12 +64,14 @@ def apply_document(
     now: datetime,
     dry_run: bool = False,
     prune: bool = False,
+    resubscribe: bool = False,
     folder: str | PathLike[str] | None = None,
     environment: Callable[[str], str | None] = secret_from_environment,
 ) -> ApplyResult:
     """Applies a document: a mapping, or the path of a YAML file.
 
     now: aware UTC, what `only_mail_from: now` means. prune: removes what the document's sections name no more.
+    resubscribe: subscribers who unsubscribed get the status that the document states, too (A160).
     folder: what relative file names start from (default: the YAML file's folder, else the working directory).
     environment: looks up the variables that secrets are in. Raises DocumentRefused with every fault; then nothing
     was written. Waits for another apply that is under way.
@@ -82,7 +84,7 @@ def apply_document(
         current = _current(connection, sealer)
         fingerprint = sealed_values.fingerprints(connection, sealer, keep=not dry_run)
         outside = Outside(fetched.secrets, fetched.subscribers, fetched.sent_mail, fingerprint, now)
-        wanted = _merge(Scene(parts, current, outside, Wanted()))
+        wanted = _merge(Scene(parts, current, outside, Wanted(resubscribe=resubscribe)))
         faults = [*parts.faults, *fetched.faults, *wanted.faults]
         if faults:
             raise DocumentRefused(faults, file=file, lines=lines)
@@ -162,7 +164,9 @@ def _plan(connection: Connection, parts: Document, current: Installation, wanted
         changes += planning.plan_records(kind, compared, getattr(wanted, section))
         if section == "lists":
             for uid, rows in wanted.subscribers.items():
-                tallies[uid] = mailings.compare_subscribers(connection, wanted.lists[uid], rows, prune=prune)
+                tallies[uid] = mailings.compare_subscribers(
+                    connection, wanted.lists[uid], rows, prune=prune, resubscribe=wanted.resubscribe
+                )
                 changes += planning.plan_tally("subscribers", uid, tallies[uid])
         if prune and section in parts.sections:
             removals[section] = planning.plan_removals(kind, present, getattr(wanted, section))
@@ -227,7 +231,12 @@ def _notes(current: Installation, wanted: Wanted, plan: Plan) -> list[str]:
     for uid, tally in plan.tallies.items():
         if tally.kept:
             notes.append(
-                f"{uid}: {tally.kept} unsubscribed or blacklisted stay as they are; an import never revives them."
+                f"{uid}: {tally.kept} unsubscribed or blacklisted stay as they are; an import never revives them"
+                + (
+                    " (blacklisted ones not even by force)."
+                    if wanted.resubscribe
+                    else " (--resubscribe forces the former)."
+                )
             )
         if tally.suppressed_new:
             notes.append(

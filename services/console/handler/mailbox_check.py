@@ -80,7 +80,7 @@ def check(
         budget.close()
     with database.transaction() as connection:
         state = _store(connection, key, link, steps)
-        sending = _store_sending(connection, link, steps) if sends else ""
+        sending = _store_sending(connection, link, steps, reads=reads) if sends else ""
         waited = server_checks.activate_waiting(connection, link.mailbox_id)
     if sends and not reads:
         state = sending  # nobody looks into it, so nobody tried
@@ -89,13 +89,15 @@ def check(
     )
 
 
-def _store_sending(connection: Connection, link: Changed, steps: list[ProbeStep]) -> str:
-    """What the check says about sending from the mailbox."""
+def _store_sending(connection: Connection, link: Changed, steps: list[ProbeStep], *, reads: bool) -> str:
+    """What the check says about sending from the mailbox. reads: whether it was also looked into; then that says whether it is there."""
     step = next(step for step in steps if step.name == "send")
     if step.state is StepState.FAILED and step.diagnosis is not None:
         server_checks.can_not_send(connection, link.mailbox_id, step.diagnosis)
         return "not connected"
     if step.state is StepState.OK:
+        if not reads:
+            mailboxes.connected(connection, MailboxId(link.mailbox_id))
         if server_checks.can_send(connection, link.mailbox_id):
             stored_tokens.reset(connection, link.email)  # they may be older than the permission that was missing
         return "connected"

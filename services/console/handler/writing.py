@@ -92,7 +92,7 @@ def _save_key(
 
 
 def _save_subscribers(connection: Connection, wanted: Wanted, row: ListRecord, *, prune: bool) -> None:
-    mailings.save_subscribers(connection, row, wanted.subscribers[row.uid])
+    mailings.save_subscribers(connection, row, wanted.subscribers[row.uid], resubscribe=wanted.resubscribe)
     if prune:
         mailings.prune_subscribers(connection, row, wanted.subscribers[row.uid])
 

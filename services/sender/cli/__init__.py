@@ -11,6 +11,7 @@ app.command("send")(sending.send)
 
 _sends = typer.Typer(no_args_is_help=True, help="Mails that were asked for: what became of them, and taking them back.")
 _sends.command("list")(looking.list_sends)
+_sends.command("refused")(looking.refused)
 _sends.command("show")(looking.show)
 _sends.command("cancel")(looking.cancel)
 _sends.command("resolve")(looking.resolve)

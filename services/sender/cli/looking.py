@@ -1,4 +1,4 @@
-"""`sends list|show|cancel`."""
+"""`sends list|refused|show|cancel|resolve`."""
 
 from __future__ import annotations
 
@@ -46,6 +46,33 @@ def list_sends(
         table.add_row(
             _moment(row.accepted_at), row.customer, row.idempotency_key, row.state, why,
             _moment(row.until) if row.until and row.state != "accepted" else "", row.server, str(row.uid),
+        )  # fmt: skip
+    _console().print(table if rows else "none", markup=False)
+
+
+def refused(
+    customer: _OnlyOf = None,
+    integration: Annotated[str | None, typer.Option("--integration", help="Only what this one asked for.")] = None,
+    since: Annotated[datetime | None, typer.Option("--since", help="Refused then or later (UTC).")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=send_looking.MOST)] = 50,
+    as_json: Json = False,
+) -> None:
+    """Requests that were refused and never became a mail, the latest first: who asked, which field, and the fix."""
+    from_then = since.replace(tzinfo=since.tzinfo or UTC) if since else None
+    with opened_database() as database, database.transaction() as connection:
+        rows = send_looking.refused(
+            connection, customer=customer, integration=integration, since=from_then, limit=limit
+        )
+    if as_json:
+        _print_json({"refused": rows})
+        return
+    table = Table(box=None, pad_edge=False)
+    for column in ("refused", "integration", "customer", "key", "reason", "field", "detail"):
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(
+            _moment(row.rejected_at), row.integration or "the operator", row.customer or "unknown", row.idempotency_key,
+            row.reason, row.field, row.detail,
         )  # fmt: skip
     _console().print(table if rows else "none", markup=False)
 

@@ -13,9 +13,18 @@ import idna
 from services.sender.core.addresses import BadAddress, wire_address
 from services.sender.core.recipient_checks import recipients_of
 from services.sender.core.rejections import Rejection
+from services.sender.core.server_checks import server_problem
 from shared.contracts.sending import SendMail
 from shared.domain.mailboxes import normalize_address
-from shared.domain.send_requests import Campaign, KnownSend, NewRecipient, NewSend, SendFacts, UsableServer
+from shared.domain.send_requests import (
+    Campaign,
+    KnownSend,
+    NewRecipient,
+    NewSend,
+    SendFacts,
+    StoredAttachment,
+    UsableServer,
+)
 from shared.domain.sending import Reason
 
 Check = Callable[[SendMail], Rejection | None]
@@ -133,11 +142,12 @@ def _planned(
     if isinstance(belongs, Rejection):
         return belongs
     list_id, campaign, group_id = belongs
-    server = _server(request, facts.servers.get(customer_id, ()), assigned)
+    own = {uid: file for uid, file in facts.stored.items() if file.customer_id == customer_id}
+    server = _server(request, facts.servers.get(customer_id, ()), assigned, own)
     if isinstance(server, Rejection):
         return server
     for n, attachment in enumerate(request.attachments):
-        if attachment.stored is not None and facts.stored.get(attachment.stored) != customer_id:
+        if attachment.stored is not None and attachment.stored not in own:
             return Rejection(Reason.NOT_YOURS, f"attachments.{n}.stored", _NOT_YOURS.format(thing="stored attachment"))
     for field, recipient in recipients_of(request):
         if why := _suppressed(addresses(recipient.email), customer_id, list_id, group_id, facts):
@@ -189,14 +199,27 @@ def _belongs(
     )
 
 
-def _server(request: SendMail, usable: Sequence[UsableServer], assigned: Mapping[int, int]) -> UsableServer | Rejection:
-    """The one that is named, even when it is held; else, of those that can send, the one with the fewest sends before this."""
+def _server(
+    request: SendMail,
+    usable: Sequence[UsableServer],
+    assigned: Mapping[int, int],
+    stored: Mapping[UUID, StoredAttachment],
+) -> UsableServer | Rejection:
+    """The one that is named, even when it is held; else, of those that can send, the one with the fewest sends before this.
+
+    A server whose provider would not take the mail as it is, is none.
+    """
     if request.server is not None:
         named = next((server for server in usable if server.uid == request.server), None)
-        return named or Rejection(Reason.NOT_YOURS, "server", _NOT_YOURS.format(thing="delivery server"))
+        if named is None:
+            return Rejection(Reason.NOT_YOURS, "server", _NOT_YOURS.format(thing="delivery server"))
+        return server_problem(request, named, stored) or named
     if not usable:
         return Rejection(Reason.NO_DELIVERY_SERVER, "server", "The customer has no delivery server; set one up first.")
-    return min(usable, key=lambda server: (server.held, server.waiting + assigned.get(server.server_id, 0)))
+    ordered = sorted(usable, key=lambda server: (server.held, server.waiting + assigned.get(server.server_id, 0)))
+    problems = [server_problem(request, server, stored) for server in ordered]
+    fit = next((server for server, problem in zip(ordered, problems, strict=True) if problem is None), None)
+    return fit or problems[0] or ordered[0]
 
 
 def addresses(email: str) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ _SAID: Final[dict[SendState, State]] = {SendState.CLAIMED: "accepted", SendState
 
 
 def accepted(plan: NewSend, message_id: str, event_id: UUID, at: datetime) -> DeliveryResult:
-    """A send was stored."""
+    """A send was stored. One that waits for its not_before says until when."""
     return DeliveryResult(
         event_id=event_id,
         state="accepted",
@@ -25,6 +25,8 @@ def accepted(plan: NewSend, message_id: str, event_id: UUID, at: datetime) -> De
         customer=plan.customer,
         send_id=plan.uid,
         server=plan.server,
+        reason=Reason.NOT_BEFORE if plan.due_at else None,
+        until=plan.due_at,
         message_id=message_id,
         tags=plan.tags,
     )

@@ -18,7 +18,7 @@ def recipient_problems(request: SendMail) -> Iterator[Rejection]:
         yield Rejection(Reason.INVALID, "to", "the mail has no recipient; name at least one in to, cc or bcc")
     if len(named) > MOST_RECIPIENTS:
         detail = f"{len(named)} recipients are more than {MOST_RECIPIENTS}; split it into several requests"
-        yield Rejection(Reason.INVALID, _crossing(request), detail)
+        yield Rejection(Reason.INVALID, crossing(request, MOST_RECIPIENTS), detail)
         return
     seen: dict[str, str] = {}
     for field, recipient in named:
@@ -45,8 +45,8 @@ def recipients_of(request: SendMail) -> Iterator[tuple[str, Recipient]]:
             yield f"{kind}.{place}", recipient
 
 
-def _crossing(request: SendMail) -> str:
-    """The field in which the limit is crossed."""
-    if len(request.to) > MOST_RECIPIENTS:
+def crossing(request: SendMail, most: int) -> str:
+    """The field in which the number of recipients passes `most`."""
+    if len(request.to) > most:
         return "to"
-    return "cc" if len(request.to) + len(request.cc) > MOST_RECIPIENTS else "bcc"
+    return "cc" if len(request.to) + len(request.cc) > most else "bcc"

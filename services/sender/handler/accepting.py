@@ -16,6 +16,7 @@ from services.sender.core.accepting import OPERATOR, Asked, Outcome, Refused, Re
 from services.sender.core.checking import check
 from services.sender.core.recipient_checks import recipients_of
 from services.sender.core.references import new_message_id, new_reference
+from services.sender.handler.parked import ParkedRequests
 from services.sender.handler.queues import IntegrationQueues
 from services.sender.handler.requests import decoder
 from services.sender.settings import SenderSettings
@@ -29,6 +30,7 @@ from shared.messaging.unit import Unit, UnitFactory
 from shared.storage import attachments, sealed_values, send_facts, sends
 from shared.storage.database import Connection, Database
 from shared.storage.sealing import Sealer
+from shared.telemetry import REQUESTS
 
 _REFERENCE_KEY: Final = "reference header"
 
@@ -96,6 +98,8 @@ class AcceptingHandler:
             unit.publish_result(
                 result, integration=asked.integration, correlation_id=asked.correlation_id, reply_to=answer_to
             )
+        for _, outcome in settled:
+            REQUESTS.labels(*_counted(outcome)).inc()
 
     def _named(self, asked: Asked, plan: NewSend) -> sends.Accepted:
         return sends.Accepted(
@@ -109,6 +113,13 @@ class AcceptingHandler:
 def _refused(asked: Asked, outcome: Refused) -> RefusedRequest:
     said = outcome.rejection
     return RefusedRequest(outcome.customer_id, asked.integration, asked.key, said.reason, said.field, said.detail)
+
+
+def _counted(outcome: Outcome) -> tuple[str, str]:
+    """How a request was answered, and why, for /metrics."""
+    if isinstance(outcome, Refused):
+        return "rejected", outcome.rejection.reason.value
+    return ("accepted" if isinstance(outcome, NewSend) else "repeated"), ""
 
 
 def _facts(connection: Connection, asked: Sequence[Asked]) -> SendFacts:
@@ -144,7 +155,7 @@ def _facts(connection: Connection, asked: Sequence[Asked]) -> SendFacts:
         subscribers=send_facts.subscribers(connection, people) if lists or campaigns else {},
         stopped=send_facts.stopped(connection, people) if groups or campaigns else frozenset(),
         blacklisted=send_facts.blacklisted(connection, sorted({address for _, address in people})),
-        stored=attachments.owners(connection, stored) if stored else {},
+        stored=attachments.known(connection, stored) if stored else {},
         known=send_facts.known(connection, {(customer_id, request.idempotency_key) for customer_id, request in of}),
     )
 
@@ -158,10 +169,14 @@ def runners(
 
     def runner(integration: str | None) -> BatchRunner[Asked, Batch, Outcome]:
         queue = SEND_QUEUE if integration is None else send_queue(integration)
-        source = Source(queue, decoder(integration, operators, new_id), outside=True)
+        source = Source(queue, decoder(integration, operators, new_id), outside=sealer)
         return BatchRunner(broker, units, handler, source=source, batch_size=settings.accept_batch_size)
 
-    return [runner(None), IntegrationQueues(broker, units.database, runner, settings.integrations_seconds)]
+    return [
+        runner(None),
+        IntegrationQueues(broker, units.database, runner, settings.integrations_seconds),
+        ParkedRequests(broker, units.database, sealer),
+    ]
 
 
 def _now() -> datetime:

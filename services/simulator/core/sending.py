@@ -62,6 +62,7 @@ def as_sent(
         raw = without_fields(raw, prefix="x-")
     elif options.custom_headers == "drop_until_primed":
         raw = without_fields(raw, {name for name in custom_names(raw) if name not in primed})
+    raw = _with_own_name(raw, provider, options.display_name)
     supplied = field(raw, "Message-ID")
     if not supplied or options.message_ids == "rewrite":
         raw = without_fields(raw, {"message-id"})
@@ -69,6 +70,14 @@ def as_sent(
             raw = with_field(raw, _ORIGINAL_ID[provider], supplied)
         raw = with_field(raw, "Message-ID", new_message_id(provider, token))
     return raw if field(raw, "Date") else with_field(raw, "Date", format_datetime(now))
+
+
+def _with_own_name(raw: bytes, provider: str, name: str) -> bytes:
+    """From with the mailbox's display name: always at Exchange, at Gmail where the mail says none."""
+    senders = addresses(field(raw, "From"))
+    if not name or not senders or (provider == "google" and senders[0][0]):
+        return raw
+    return with_field(without_fields(raw, {"from"}), "From", formataddr((name, senders[0][1])))
 
 
 def custom_names(raw: bytes) -> set[str]:

@@ -10,7 +10,6 @@ from shared.domain.api_keys import ApiKey
 from shared.domain.errors import ApiConnectError
 from shared.domain.mailboxes import Disposal, Folder, ListedMail, Provider
 from shared.domain.sending import DraftState, MailForm, SentIds
-from shared.mail.message_ids import normalise
 from shared.providers.answers import Call, objects, optional_text, text, unreadable
 from shared.providers.authorized import AuthorizedCalls
 from shared.providers.gmail.disposal import GmailDisposal
@@ -45,7 +44,7 @@ class GmailMailbox:
         self._calls = AuthorizedCalls(transport, Provider.GOOGLE, address, token_source, budget, explain)
         self._disposal = GmailDisposal(self._calls, self._base, self._units)
         self._sending = GmailSending(self._calls, key.endpoints.api, user, self._units, address)
-        self._sent = GmailSent(self._calls, self._base, self._units)
+        self._sent = GmailSent(self._calls, self._base, self._units, address)
 
     def list_unread(self, folder: Folder, *, since: datetime | None, page: str | None, page_size: int) -> Page:
         """Newest first, ids only: Gmail's listing has no times. `since` is passed again for each page."""
@@ -96,9 +95,9 @@ class GmailMailbox:
         """See Mailbox.find_sent and GmailSent.find. Always thorough: Gmail replaces our Message-ID."""
         return self._sent.find(message_id, reference, since, to)
 
-    def read_back(self, provider_mail_id: str) -> str:
+    def read_back(self, provider_mail_id: str) -> SentIds:
         """One call."""
-        return normalise(self._sent.message_id(provider_mail_id))
+        return self._sent.read_back(provider_mail_id)
 
     def create_draft(self, mime: bytes) -> str:
         """See GmailSending.create_draft."""

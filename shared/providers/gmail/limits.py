@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from shared.domain.mailboxes import Disposal
+from shared.domain import sending
+from shared.domain.mailboxes import Disposal, Provider
 from shared.domain.sending import SendLimits
 from shared.providers.provider import BudgetLimits
 
@@ -26,10 +27,11 @@ _KEPT_SHARE = 0.25  # of the burst; what remains for the rest is well more than 
 
 # Source: Google Workspace Admin Help, "Gmail sending limits in Google Workspace" (trial accounts: 500 mails a day). Recipients of
 # one mail sent through the API: 500 in one edition of that page, 100 in another.
-SEND_LIMITS = SendLimits(messages_per_day=2_000, recipients_per_day=10_000, recipients_per_mail=100)
+SEND_LIMITS = SendLimits(
+    messages_per_day=2_000, recipients_per_day=10_000, recipients_per_mail=sending.RECIPIENTS_PER_MAIL[Provider.GOOGLE]
+)
 
-# Source: the discovery document of Gmail v1 (users.messages.send, mediaUpload.maxSize).
-LARGEST_MAIL_BYTES = 36_700_160
+LARGEST_MAIL_BYTES = sending.LARGEST_MAIL_BYTES[Provider.GOOGLE] or 0
 # A JSON body is taken up to 5 MB; base64 makes four bytes of three.
 LARGEST_JSON_MAIL_BYTES = 3_500_000
 

@@ -15,6 +15,7 @@ from urllib.parse import quote, urlencode
 from shared.domain.errors import MailGone
 from shared.domain.sending import SentIds
 from shared.mail.message_ids import REFERENCE_HEADER, normalise
+from shared.mail.sender_names import name_in_from
 from shared.providers.answers import Answer, objects, optional_text, text
 from shared.providers.authorized import AuthorizedCalls
 from shared.providers.gmail.limits import MAX_PAGE
@@ -23,14 +24,15 @@ CLOCKS_APART = timedelta(seconds=30)
 MOST_LOOKED_AT = 60
 _ADDRESS = re.compile(r"[\w.+-]{1,64}@[\w.-]{1,253}", re.ASCII)
 _IDS = ("message-id", "x-google-original-message-id", "x-gmail-original-message-id")
-_WANTED = ("Message-ID", "X-Google-Original-Message-ID", "X-Gmail-Original-Message-ID", REFERENCE_HEADER)
+_WANTED = ("From", "Message-ID", "X-Google-Original-Message-ID", "X-Gmail-Original-Message-ID", REFERENCE_HEADER)
 
 
 class GmailSent:
     """The sent mail of one mailbox. `base`: the URL of the user. units: cost of each call."""
 
-    def __init__(self, calls: AuthorizedCalls, base: str, units: Mapping[str, int]) -> None:
+    def __init__(self, calls: AuthorizedCalls, base: str, units: Mapping[str, int], address: str) -> None:
         self._calls = calls
+        self._address = address
         self._base = base
         self._units = units
         self._seen: dict[str, tuple[Answer, dict[str, str]]] = {}  # several mails are looked for in a row
@@ -49,9 +51,9 @@ class GmailSent:
                 return found
         return None
 
-    def message_id(self, provider_mail_id: str) -> str:
-        """The Message-ID as Gmail has it now; empty if the mail has none."""
-        return self._head("read_back", provider_mail_id)[1].get("message-id", "")
+    def read_back(self, provider_mail_id: str) -> SentIds:
+        """The mail as Gmail has it now."""
+        return self._ids(*self._head("read_back", provider_mail_id))
 
     def _since(self, since: datetime, to: str) -> list[dict[str, Any]]:
         plain = _ADDRESS.fullmatch(to) is not None  # anything else could say more than an address in a search
@@ -72,9 +74,14 @@ class GmailSent:
         ids = {normalise(headers.get(name, "")) for name in _IDS}
         if message_id not in ids and (not reference or headers.get(REFERENCE_HEADER.lower()) != reference):
             return None
+        return self._ids(answer, headers)
+
+    def _ids(self, answer: Answer, headers: Mapping[str, str]) -> SentIds:
         found = answer.object()
         thread = optional_text(answer.call, found, "threadId")
-        return SentIds(text(answer.call, found, "id"), thread, normalise(headers.get("message-id", "")) or None)
+        message_id = normalise(headers.get("message-id", "")) or None
+        name = name_in_from(headers.get("from", ""), self._address)
+        return SentIds(text(answer.call, found, "id"), thread, message_id, name)
 
     def _head(self, operation: str, mail_id: str) -> tuple[Answer, dict[str, str]]:
         query = urlencode([("format", "metadata"), *(("metadataHeaders", name) for name in _WANTED)])

@@ -11,7 +11,6 @@ from shared.domain.api_keys import ApiKey
 from shared.domain.errors import ApiConnectError
 from shared.domain.mailboxes import Disposal, Folder, ListedMail, Provider
 from shared.domain.sending import DraftState, MailForm, SentIds
-from shared.mail.message_ids import normalise
 from shared.providers.answers import Call, objects, optional_text, text, unreadable, utc_time
 from shared.providers.authorized import AuthorizedCalls
 from shared.providers.graph.disposal import IMMUTABLE_IDS, GraphDisposal
@@ -39,7 +38,7 @@ class GraphMailbox:
         self._disposal = GraphDisposal(self._calls, self._api, self._user, address)
         base = f"{self._api}/v1.0{self._user}"
         self._sending = GraphSending(self._calls, self._api, base, address)
-        self._sent_items = GraphSentItems(self._calls, base)
+        self._sent_items = GraphSentItems(self._calls, base, address)
 
     def list_unread(self, folder: Folder, *, since: datetime | None, page: str | None, page_size: int) -> Page:
         """Oldest first. `page`: the provider's own nextLink, followed as it is."""
@@ -86,9 +85,9 @@ class GraphMailbox:
         """See Mailbox.find_sent and GraphSentItems.find."""
         return self._sent_items.find(message_id, reference, since, thorough=thorough)
 
-    def read_back(self, provider_mail_id: str) -> str:
+    def read_back(self, provider_mail_id: str) -> SentIds:
         """One call."""
-        return normalise(self._sent_items.message_id(provider_mail_id))
+        return self._sent_items.read_back(provider_mail_id)
 
     def create_draft(self, mime: bytes) -> str:
         """See GraphSending.create_draft."""

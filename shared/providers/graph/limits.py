@@ -6,7 +6,8 @@ each app and mailbox. A `$batch` counts as the number of its items and runs up t
 
 from __future__ import annotations
 
-from shared.domain.mailboxes import Disposal
+from shared.domain import sending
+from shared.domain.mailboxes import Disposal, Provider
 from shared.domain.sending import SendLimits
 from shared.providers.provider import BudgetLimits
 
@@ -28,13 +29,15 @@ LIMITS = BudgetLimits(
 
 # Source: Exchange Online limits, "Sending limits": what is over 30 a minute is held back and delivered later, what is over the
 # recipients of a day is refused; 500 recipients of one mail is the default of a mailbox.
-SEND_LIMITS = SendLimits(per_minute=30, recipients_per_day=10_000, recipients_per_mail=500)
+SEND_LIMITS = SendLimits(
+    per_minute=30, recipients_per_day=10_000, recipients_per_mail=sending.RECIPIENTS_PER_MAIL[Provider.MICROSOFT]
+)
 
 # Source: user-post-messages, "The size of the MIME payload": a request is at most 4 MB, and base64 makes four bytes of three.
 LARGEST_REQUEST_BYTES = 4 * 1024 * 1024
 LARGEST_MIME_BYTES = LARGEST_REQUEST_BYTES // 4 * 3
 # Source: outlook-large-attachments: a session takes an attachment of up to 150 MB in ranges below 4 MB, in order.
-LARGEST_ATTACHMENT_BYTES = 150 * 1024 * 1024
+LARGEST_ATTACHMENT_BYTES = sending.LARGEST_ATTACHMENT_BYTES[Provider.MICROSOFT] or 0
 RANGE_BYTES = 12 * 320 * 1024
 
 BATCH_ITEMS = 20

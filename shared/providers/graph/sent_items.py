@@ -7,7 +7,9 @@ Source: user-list-messages, message-get ("Get MIME content"); graph-docs issues 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import quote, urlencode
 
 from shared.domain.errors import MailGone
@@ -15,22 +17,24 @@ from shared.domain.sending import SentIds
 from shared.mail.headers import Headers
 from shared.mail.message_ids import REFERENCE_HEADER, normalise
 from shared.mail.mime import split_head
-from shared.providers.answers import objects, optional_text, text
+from shared.mail.sender_names import own_name
+from shared.providers.answers import Call, objects, optional_text, text
 from shared.providers.authorized import AuthorizedCalls
 from shared.providers.graph.disposal import IMMUTABLE_IDS
 
 CLOCKS_APART = timedelta(seconds=30)
 MOST_LOOKED_AT = 60
 _HEAD_BYTES = 64 * 1024
-_SELECT = "id,internetMessageId,conversationId"
+_SELECT = "id,internetMessageId,conversationId,from"
 
 
 class GraphSentItems:
     """The sent mail of one mailbox. `base`: the URL of the user."""
 
-    def __init__(self, calls: AuthorizedCalls, base: str) -> None:
+    def __init__(self, calls: AuthorizedCalls, base: str, address: str) -> None:
         self._calls = calls
         self._base = base
+        self._address = address
         self._seen: dict[str, set[str]] = {}  # marks of heads that were read: several mails are looked for in a row
 
     def find(self, message_id: str, reference: str, since: datetime, *, thorough: bool) -> SentIds | None:
@@ -56,24 +60,29 @@ class GraphSentItems:
         replaced = (ids for ids in self._listed(recent) if not (ids.message_id or "").endswith(ours))
         return next((ids for ids in replaced if marks & self._marks(str(ids.provider_mail_id))), None)
 
-    def message_id(self, provider_mail_id: str) -> str:
-        """The Message-ID as Exchange has it now."""
-        url = f"{self._base}/messages/{quote(provider_mail_id, safe='')}?$select=internetMessageId"
+    def read_back(self, provider_mail_id: str) -> SentIds:
+        """The mail as Exchange has it now."""
+        url = f"{self._base}/messages/{quote(provider_mail_id, safe='')}?$select={_SELECT}"
         answer = self._calls("read_back", "GET", url, units=1, headers=IMMUTABLE_IDS)
-        return text(answer.call, answer.object(), "internetMessageId")
+        text(answer.call, answer.object(), "internetMessageId")
+        return self._ids(answer.call, answer.object())
 
     def _listed(self, query: dict[str, str | int]) -> list[SentIds]:
         asked = urlencode({**query, "$select": _SELECT}, quote_via=quote)
         url = f"{self._base}/mailFolders/sentitems/messages?{asked}"
         answer = self._calls("find_sent", "GET", url, units=1, headers=IMMUTABLE_IDS)
-        return [
-            SentIds(
-                text(answer.call, item, "id"),
-                optional_text(answer.call, item, "conversationId"),
-                normalise(optional_text(answer.call, item, "internetMessageId") or "") or None,
-            )
-            for item in objects(answer.call, answer.object(), "value", required=True)
-        ]
+        return [self._ids(answer.call, item) for item in objects(answer.call, answer.object(), "value", required=True)]
+
+    def _ids(self, call: Call, item: Mapping[str, Any]) -> SentIds:
+        sender = item.get("from")
+        shown = sender.get("emailAddress") if isinstance(sender, dict) else None
+        who = shown if isinstance(shown, dict) else {}
+        return SentIds(
+            text(call, item, "id"),
+            optional_text(call, item, "conversationId"),
+            normalise(optional_text(call, item, "internetMessageId") or "") or None,
+            own_name(str(who.get("name") or ""), str(who.get("address") or ""), self._address),
+        )
 
     def _marks(self, provider_mail_id: str) -> set[str]:
         """The reference and the Message-IDs that stand in a mail's head, also those that were moved aside."""

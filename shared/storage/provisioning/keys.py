@@ -9,8 +9,10 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from shared.domain.installation import KeyRecord
+from shared.domain.sending import HOLDS
 from shared.storage.database import Connection
 from shared.storage.sealing import SealBroken, Sealer
+from shared.storage.send_wakes import resume_key
 
 
 def save(connection: Connection, key: KeyRecord, secret_sealed: bytes | None) -> int:
@@ -51,7 +53,7 @@ def save(connection: Connection, key: KeyRecord, secret_sealed: bytes | None) ->
 def start_over(connection: Connection, uid: str) -> tuple[int, int]:
     """After new credentials (A050): drops the key's tokens, failures, probed permissions and any secret that waited.
 
-    Its mailboxes are due at once.
+    Its mailboxes are due at once, and so are sends that were held for a person.
 
     Returns (tokens dropped, mailboxes to check again).
     """
@@ -75,6 +77,7 @@ def start_over(connection: Connection, uid: str) -> tuple[int, int]:
         """,
         (key_id,),
     ).rowcount
+    resume_key(connection, key_id, HOLDS)
     return tokens, mailboxes
 
 

@@ -14,8 +14,11 @@ from shared.domain.installation import (
 )
 from shared.storage.database import Connection
 
-# A subscriber only ever moves towards silence by an import: confirmed and unconfirmed, then unsubscribed, then blacklisted.
-_RANK = "case {} when 'blacklisted' then 2 when 'unsubscribed' then 1 else 0 end"
+# A subscriber only ever moves towards silence by an import: confirmed and unconfirmed, then unsubscribed, then blacklisted. Only who
+# unsubscribed comes back, and only if that is forced.
+_RANK = """
+    case {} when 'blacklisted' then 2 when 'unsubscribed' then case when %(resubscribe)s then 0 else 1 end else 0 end
+"""
 
 _WANTED = f"""
     with wanted as (
@@ -71,9 +74,12 @@ def save_campaign(connection: Connection, row: CampaignRecord) -> None:
 
 
 def compare_subscribers(
-    connection: Connection, row: ListRecord, subscribers: Sequence[SubscriberRecord], *, prune: bool
+    connection: Connection, row: ListRecord, subscribers: Sequence[SubscriberRecord], *, prune: bool, resubscribe: bool
 ) -> Tally:
-    """What saving these subscribers of one list would do. Writes nothing; the list need not exist yet."""
+    """What saving these subscribers of one list would do. Writes nothing; the list need not exist yet.
+
+    resubscribe: also those who unsubscribed get the status that their row states; who is blacklisted does not.
+    """
     found = connection.execute(
         f"""{_WANTED}
         select count(*) filter (where subscriber_id is null), count(*) filter (where changes),
@@ -84,7 +90,7 @@ def compare_subscribers(
                       and s.email <> all(%(emails)s::text[])) else 0 end
         from wanted
         """.encode(),
-        {**_arrays(row, subscribers), "prune": prune},
+        {**_arrays(row, subscribers, resubscribe=resubscribe), "prune": prune},
     ).fetchone()
     return Tally(*found) if found else Tally()
 
@@ -102,9 +108,14 @@ def foreign_uids(connection: Connection, row: ListRecord, subscribers: Sequence[
     return [found[0] for found in rows]
 
 
-def save_subscribers(connection: Connection, row: ListRecord, subscribers: Sequence[SubscriberRecord]) -> None:
-    """Creates what is new (blacklisted if the address is), changes status only towards silence, notes each change (A160)."""
-    arrays = _arrays(row, subscribers)
+def save_subscribers(
+    connection: Connection, row: ListRecord, subscribers: Sequence[SubscriberRecord], *, resubscribe: bool
+) -> None:
+    """Creates what is new (blacklisted if the address is), changes status only towards silence, notes each change (A160).
+
+    resubscribe: as for compare_subscribers.
+    """
+    arrays = _arrays(row, subscribers, resubscribe=resubscribe)
     connection.execute(
         f"""{_WANTED}
         , moved as (
@@ -237,8 +248,11 @@ def add_sent_mail(connection: Connection, mails: Sequence[SentMailRecord]) -> No
     )
 
 
-def _arrays(row: ListRecord, subscribers: Sequence[SubscriberRecord]) -> dict[str, object]:
+def _arrays(
+    row: ListRecord, subscribers: Sequence[SubscriberRecord], *, resubscribe: bool = False
+) -> dict[str, object]:
     return {
+        "resubscribe": resubscribe,
         "list": row.uid,
         "customer": row.customer,
         "emails": [subscriber.email for subscriber in subscribers],

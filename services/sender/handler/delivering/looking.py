@@ -12,13 +12,13 @@ from services.sender.core.outcomes import Sending, Step, after_failed_look, afte
 from services.sender.handler.delivering.results import tell
 from services.sender.handler.delivering.works import Works, ids, now
 from shared.domain.errors import ApiConnectError, BrokerOrDatabaseDown, MailGone, PermissionMissing
-from shared.domain.mailboxes import Capability
+from shared.domain.mailboxes import Capability, Provider
 from shared.domain.sending import DraftState, Reason, SendState, SentIds
 from shared.mailbox_access import OpenMailbox
 from shared.storage import send_lookups, send_outcomes, send_servers
 from shared.storage.send_lookups import Unknown
 from shared.storage.send_outcomes import Outcome
-from shared.telemetry import log
+from shared.telemetry import SENDS, log
 
 _AT_ONCE = 8
 _BATCH = 40
@@ -79,20 +79,20 @@ class Looking:
                     facts = [
                         (send, unanswered(Reason.CANNOT_LOOK, self._facts(send, can_read=False))) for send in batch
                     ]
-                    self._write([_outcome(send, step) for send, step in facts], batch)
+                    self._write([_outcome(send, step) for send, step in facts], batch, server.provider)
                     return
-                self._each(opened, deque(batch), stop)
+                self._each(opened, deque(batch), stop, server.provider)
         except BrokerOrDatabaseDown as down:
             log.warning("sends.not_looked_up", server=server.uid, error=str(down))
         except ApiConnectError as error:
             steps = [(send, after_failed_look(error, self._facts(send))) for send in batch]
-            self._write([_outcome(send, step) for send, step in steps], batch)
+            self._write([_outcome(send, step) for send, step in steps], batch, server.provider)
 
-    def _each(self, opened: OpenMailbox, left: deque[Unknown], stop: threading.Event) -> None:
+    def _each(self, opened: OpenMailbox, left: deque[Unknown], stop: threading.Event, provider: Provider) -> None:
         """A few at a time; those that still wait stay this sender's. A sender that stops leaves them to the next."""
         while left and not stop.is_set():
             few = [left.popleft() for _ in range(min(_WRITTEN_AT_ONCE, len(left)))]
-            self._write([self._look_for(opened, send) for send in few], few)
+            self._write([self._look_for(opened, send) for send in few], few, provider)
             self._works.looked_for.drop(ids(few), few[0].holder)
 
     def _look_for(self, opened: OpenMailbox, send: Unknown) -> Outcome:
@@ -115,7 +115,7 @@ class Looking:
         settings = self._works.settings
         return Sending(send.attempts, send.lookups, can_read, send.expires_at, settings.looks, settings.most_resends)
 
-    def _write(self, outcomes: Sequence[Outcome], batch: Sequence[Unknown]) -> None:
+    def _write(self, outcomes: Sequence[Outcome], batch: Sequence[Unknown], provider: Provider) -> None:
         """An unknown send that stays so is told once more only when its reason changed to a person's turn."""
         before = {send.send_id: send.reason for send in batch}
         with self._works.units.begin() as unit:
@@ -129,6 +129,9 @@ class Looking:
                     and (one.state is not SendState.UNKNOWN or _is_news(one.reason, before[one.send_id]))
                 ],
             )
+        for one in outcomes:
+            if one.send_id in changed and one.state is not SendState.UNKNOWN:
+                SENDS.labels(provider, one.state, one.reason or "").inc()
 
 
 def _find(opened: OpenMailbox, send: Unknown, *, thorough: bool) -> SentIds | None:

@@ -19,6 +19,7 @@ _TOLD: Final[dict[SendState, State]] = {
     SendState.SENT: "sent",
     SendState.FAILED: "failed",
     SendState.REJECTED: "rejected",
+    SendState.CANCELLED: "cancelled",
 }
 
 

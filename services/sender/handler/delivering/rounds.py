@@ -27,7 +27,7 @@ from shared.messaging.unit import Unit
 from shared.storage import attachments, send_claims, send_lookups, send_outcomes, send_servers, sent_texts
 from shared.storage.send_claims import Claimed
 from shared.storage.send_outcomes import Outcome
-from shared.telemetry import SENDS, log
+from shared.telemetry import SEND_SECONDS, SENDS, log
 
 _OUTAGE_SECONDS = 1.0
 _NOT_COMPOSED = "No mail could be made of it; the operator finds why in the sender's log."
@@ -109,6 +109,8 @@ class Round:
             send_outcomes.note(unit.connection, [(one.send_id, one.state, one.reason, "") for one in begun.stopped])
             tell(unit, ids(begun.stopped))
         self._settled()
+        for one in begun.stopped:
+            SENDS.labels(self._server.provider, one.state, one.reason).inc()
         return begun.sending
 
     def _end(self) -> None:
@@ -138,6 +140,10 @@ class Round:
         for call in self._called:
             if call.step is not None:
                 SENDS.labels(self._server.provider, call.step.state, call.step.reason or "").inc()
+                if call.step.state is SendState.SENT:
+                    SEND_SECONDS.labels(self._server.provider).observe(_seconds_since_accepted(call))
+        for one in self._unfit:
+            SENDS.labels(self._server.provider, one.state, one.reason or "").inc()
         done = [*ids(self._unfit), *(call.send.send_id for call in self._called)]
         self._works.in_hand.drop(done, self._holder)
         self._unfit = []
@@ -200,3 +206,8 @@ class Round:
                     raise
                 log.warning("sends.database_down", server=self._server.uid, error=str(down))
                 self._stop.wait(_OUTAGE_SECONDS)
+
+
+def _seconds_since_accepted(call: Called) -> float:
+    """Until the call ended. Two machines' clocks are compared, so it is never below zero but may be a little off."""
+    return max(0.0, (now() - call.send.accepted_at).total_seconds() - (time.monotonic() - call.ended))

@@ -1,10 +1,11 @@
-"""Tends what waits: finds what dead senders left, ends what has expired, tells once who waits for what, and moves what may move."""
+"""Tends what waits: finds what dead senders left, ends what has expired or was stopped, tells once who waits for what, and moves what may move."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable
+from datetime import timedelta
 
 from services.sender.handler.delivering.results import tell
 from services.sender.handler.delivering.works import Works
@@ -13,10 +14,12 @@ from shared.domain.sending import Reason, SendState
 from shared.storage import send_claims, send_outcomes, send_servers, send_waits
 from shared.storage.send_servers import Stopped
 from shared.storage.send_wakes import wake
-from shared.telemetry import log
+from shared.telemetry import SENDS, log
 
 _EVERY_SECONDS = 1.0
 _MANY = 200
+_STOPS_EVERY_SECONDS = 5.0
+_STOPPED_WITHIN = timedelta(hours=1)
 _SERVERS = 1_000
 _TOLD_AGAIN_SECONDS = 3.0  # all that wait at a server are read through for those that were not told yet
 
@@ -26,6 +29,7 @@ class Tending:
 
     def __init__(self, works: Works) -> None:
         self._works = works
+        self._stops_read_at = float("-inf")
         self._told: dict[
             int, tuple[Reason, float]
         ] = {}  # server -> why its sends wait, and when all of them were told so
@@ -36,6 +40,7 @@ class Tending:
             try:
                 self._again(self._recover, stop)
                 self._again(self._expire, stop)
+                self._again(self._cancel, stop)
                 self._stopped_servers(stop)
             except BrokerOrDatabaseDown as down:
                 log.warning("sends.not_tended", error=str(down))
@@ -63,6 +68,22 @@ class Tending:
             over = send_waits.expire(unit.connection, _MANY)
             send_outcomes.note(unit.connection, [(one, SendState.FAILED, Reason.EXPIRED, "") for one in over])
             tell(unit, over)
+        if over:
+            SENDS.labels("", SendState.FAILED, Reason.EXPIRED).inc(len(over))
+        return len(over)
+
+    def _cancel(self) -> int:
+        """Stops are few and their list is long: it is read through every few seconds."""
+        if time.monotonic() < self._stops_read_at + _STOPS_EVERY_SECONDS:
+            return 0
+        with self._works.units.begin() as unit:
+            over = send_waits.cancel_stopped(unit.connection, _STOPPED_WITHIN, _MANY)
+            send_outcomes.note(
+                unit.connection, [(one, SendState.CANCELLED, Reason.CAMPAIGN_GROUP_STOPPED, "") for one in over]
+            )
+            tell(unit, over)
+        if len(over) < _MANY:
+            self._stops_read_at = time.monotonic()
         return len(over)
 
     def _stopped_servers(self, stop: threading.Event) -> None:

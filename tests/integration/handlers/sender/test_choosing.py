@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from shared.contracts.sending import DeliveryResult
 from shared.domain.mailboxes import Provider
-from shared.storage import sends
+from shared.storage import attachments, sends
 from shared.storage.database import Database
 from tests.builders import SEALER, a_list, a_subscriber
 from tests.integration.handlers.sender.edge import Edge
@@ -56,6 +57,44 @@ def test_a_server_that_is_named_is_waited_for_also_when_it_is_held(memory_edge: 
     assert value(memory_edge.database, "select any_server from sends") is False
 
 
+def test_a_server_that_would_drop_a_header_is_not_chosen_and_refused_when_it_is_named(memory_edge: Edge) -> None:
+    do(memory_edge.database, "update delivery_servers set mode = 'json' where uid = 'server'")
+    references = {"headers": [{"name": "References", "value": "<a@example.com>"}]}
+    alone = one(memory_edge, key="alone", **references)
+    assert (alone.state, alone.reason, alone.field) == ("rejected", "headers_not_kept", "headers.0.name")
+    a_delivery_server(memory_edge.database, "mime")
+    assert one(memory_edge, key="any", **references).server == "mime"
+    named = one(memory_edge, key="named", server="server", **references)
+    assert (named.state, named.reason) == ("rejected", "headers_not_kept")
+    assert one(memory_edge, key="plain", server="server").state == "accepted"
+
+
+@pytest.mark.parametrize(("provider", "most"), [(Provider.MICROSOFT, 500), (Provider.GOOGLE, 100)])
+def test_a_mail_goes_to_as_many_as_the_provider_takes(memory_edge: Edge, provider: Provider, most: int) -> None:
+    a_delivery_server(memory_edge.database, "other", provider=provider, key=f"key-{provider}")
+    people = [{"email": f"a{n}@example.com"} for n in range(most + 1)]
+    assert one(memory_edge, key="fits", server="other", to=people[:most]).state == "accepted"
+    assert one(memory_edge, key="not", server="other", to=people).field == "to"
+
+
+def test_a_mail_to_more_than_a_key_allows_is_refused(memory_edge: Edge) -> None:
+    do(memory_edge.database, """update api_keys set send_limits = '{"recipients_per_mail": 2}'""")
+    people = [{"email": f"a{n}@example.com"} for n in range(3)]
+    refused = one(memory_edge, key="three", to=people)
+    assert (refused.reason, refused.field) == ("invalid", "to")
+    do(memory_edge.database, """update api_keys set send_limits = '{"recipients_per_mail": null}'""")
+    assert one(memory_edge, key="unlimited", to=people).state == "accepted"
+
+
+def test_a_stored_file_that_no_mail_can_carry_is_refused(memory_edge: Edge) -> None:
+    uid = uuid4()
+    with memory_edge.database.transaction() as connection:
+        attachments.put(connection, SEALER, uid, "acme", "a.bin", b"x")
+        connection.execute("update stored_attachments set size = 200000000")
+    answer = one(memory_edge, key="large", attachments=[{"filename": "a.bin", "stored": str(uid)}])
+    assert (answer.reason, answer.field) == ("too_large", "attachments.0")
+
+
 def test_when_all_servers_are_held_a_send_waits_for_one_of_them(memory_edge: Edge) -> None:
     do(memory_edge.database, "update delivery_servers set locked = true")
     assert one(memory_edge).state == "accepted"
@@ -86,10 +125,12 @@ def test_a_system_server_needs_a_type_that_the_customers_group_allows(
 
 def test_a_later_time_is_kept_and_an_earlier_one_means_now(memory_edge: Edge) -> None:
     later = now() + timedelta(days=2)
-    memory_edge.answered(
+    waiting, at_once = memory_edge.answered(
         a_request("a", not_before=later.isoformat(), expires_at=(later + timedelta(days=1)).isoformat()),
         a_request("b", not_before=(now() - timedelta(days=2)).isoformat()),
     )
+    assert (waiting.state, waiting.reason, waiting.until) == ("accepted", "not_before", later)
+    assert (at_once.state, at_once.reason, at_once.until) == ("accepted", None, None)
     due = rows(
         memory_edge.database, "select due_at, expires_at, due_at - accepted_at from sends order by idempotency_key"
     )

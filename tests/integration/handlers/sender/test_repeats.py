@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from contextlib import ExitStack, closing
 from datetime import timedelta
 
@@ -9,6 +10,8 @@ from shared.domain.errors import BrokerOrDatabaseDown
 from shared.messaging.dead_letters import replay
 from shared.messaging.topology import send_queue
 from shared.messaging.unit import relay
+from shared.storage.dead_letters import belongs_to
+from tests.builders import SEALER
 from tests.integration.handlers.sender.edge import Edge, RabbitEdge, all_running
 from tests.integration.shared.messaging.stories import receive
 from tests.integration.shared.storage.looking import column, do, rows, value
@@ -101,10 +104,10 @@ def stop_before_the_ack(edge: RabbitEdge) -> None:
 def test_a_dead_letter_that_is_replayed_is_still_the_integrations(memory_edge: Edge) -> None:
     memory_edge.say(b"{", correlation_id="my-1")
     memory_edge.dead_letter()
-    do(memory_edge.database, "update dead_letters set payload = %s", b'{"idempotency_key": "k", "text": "Hi"}')
-    replay(
-        memory_edge.broker.publisher(), memory_edge.database, value(memory_edge.database, "select id from dead_letters")
-    )
+    ((letter_id, key),) = rows(memory_edge.database, "select id, message_key from dead_letters")
+    mended = SEALER.seal(zlib.compress(b'{"idempotency_key": "k", "text": "Hi"}'), belongs_to(key))
+    do(memory_edge.database, "update dead_letters set sealed = %s", mended)
+    replay(memory_edge.broker.publisher(), memory_edge.database, letter_id, SEALER)
     with memory_edge.accepting():
         (answer,) = memory_edge.answers(1)
     assert (answer.state, answer.idempotency_key, answer.customer) == ("rejected", "k", "acme")

@@ -137,6 +137,30 @@ def test_an_unsubscribed_or_blacklisted_subscriber_is_not_revived(
     assert rows(database, "select status from subscribers order by email") == [("blacklisted",), ("unsubscribed",)]
 
 
+def test_only_who_unsubscribed_comes_back_and_only_by_force_and_with_a_status(
+    console: Console, database: Database, installation: Path
+) -> None:
+    console("apply", "--no-check", installation)
+    console("blacklist", "add", "anna@example.com", "--customer", "acme")
+    changed(installation, "[anna@example.com, {email: Bert@Example.com, status: unsubscribed}]", "[]")
+    before = "select status from subscribers order by email"
+
+    changed(installation, "subscribers: []", "subscribers: [anna@example.com, bert@example.com]")
+    console("apply", "--no-check", "--resubscribe", installation)
+    assert rows(database, before) == [("blacklisted",), ("unsubscribed",)]
+
+    both = "[{email: anna@example.com, status: confirmed}, {email: bert@example.com, status: confirmed}]"
+    changed(installation, "subscribers: [anna@example.com, bert@example.com]", f"subscribers: {both}")
+    planned = console("apply", "--no-check", "--resubscribe", "--dry-run", installation)
+    assert "news: 1 unsubscribed or blacklisted stay as they are" in planned.stdout
+    assert rows(database, before) == [("blacklisted",), ("unsubscribed",)]
+    console("apply", "--no-check", "--resubscribe", installation)
+    assert rows(database, before) == [("blacklisted",), ("confirmed",)]
+    assert rows(database, "select before, after, cause from subscriber_changes order by id desc limit 1") == [
+        ("unsubscribed", "confirmed", "operator")
+    ]
+
+
 def test_a_new_subscriber_on_the_blacklist_is_entered_as_blacklisted(
     console: Console, database: Database, installation: Path
 ) -> None:

@@ -78,6 +78,7 @@ def test_a_delivery_server_and_a_bounce_server_of_one_owner_share_the_mailbox_an
         ("reply_to: answers@acme.example", "reply_to: answers", "reply_to: is not an e-mail address"),
         ("email: news@acme.example", "email: news@acme.example\n    key: nobody", "key"),
         ("hourly_quota: 100", "hourly_quota: 100\n    mode: xml", "mode"),
+        ("hourly_quota: 100", "hourly_quota: 100\n    smtp_host: mail.acme.example", "smtp_host"),
     ],
 )  # fmt: skip
 def test_what_is_no_delivery_server_is_refused_where_it_stands(

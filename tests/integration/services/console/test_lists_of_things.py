@@ -16,7 +16,7 @@ from shared.messaging.unit import UnitFactory
 from shared.storage import dead_letters
 from shared.storage.database import Database
 from shared.storage.dead_letters import Parked
-from tests.builders import READER, a_customer, a_mailbox, a_served_mail, a_subscriber
+from tests.builders import READER, SEALER, SEALING_KEYS, a_customer, a_mailbox, a_served_mail, a_subscriber
 from tests.integration.services.console.running import AskJson, Console, rows
 
 
@@ -112,6 +112,38 @@ def test_an_unknown_dead_letter_is_refused(console: Console) -> None:
     assert console("dead-letters", "show", 7).exit_code == 2
     assert console("dead-letters", "replay", 7).exit_code == 1
     assert console("dead-letters", "replay").exit_code == 2
+
+
+def test_a_request_from_outside_is_opened_only_when_asked(
+    console: Console, ask: AskJson, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("APICONNECT_SEALING_KEYS", SEALING_KEYS)
+    letter = Parked("sender.send_mail", "k", None, "unknown", "payload: not JSON", 1, b"Dear Anna", {})
+    with database.transaction() as connection:
+        dead_letters.park(connection, [letter], SEALER)
+
+    assert "Dear Anna" not in console("dead-letters", "show", 1).stdout
+    assert ask("dead-letters", "show", 1)["payload"] is None
+    shown = console("dead-letters", "show", 1, "--payload").stdout
+
+    assert "payload:  Dear Anna" in shown
+    assert "size:     9 bytes, SHA-256 " in shown
+    assert console("dead-letters", "replay", 1).stdout == "✓ 1 is back in sender.send_mail.\n"
+
+
+def test_letters_that_nobody_needs_are_discarded_by_id_or_queue(
+    console: Console, ask: AskJson, database: Database
+) -> None:
+    park(database)
+
+    assert console("dead-letters", "discard").exit_code == 2
+    assert console("dead-letters", "discard", "--queue", "sender.send_mail").stdout == "✓ 0 dead letters discarded.\n"
+    assert (
+        console("dead-letters", "discard", "--queue", "actions.mail_classified").stdout
+        == "✓ 1 dead letter discarded.\n"
+    )
+    assert console("dead-letters", "discard", 1).exit_code == 1
+    assert ask("dead-letters", "list") == {"dead_letters": []}
 
 
 def test_a_reclassified_mail_goes_out_under_a_new_message_id(database: Database) -> None:

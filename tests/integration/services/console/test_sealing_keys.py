@@ -54,6 +54,7 @@ def test_after_a_rotation_only_raw_mail_is_under_the_old_key_and_it_is_said_how_
         "secrets of the installation": under("k2", 1),
         "bodies of sends": {},
         "stored attachments": {},
+        "dead letters from outside": {},
         "texts of sent mail": {},
         "raw mail": under("k1", 1),
     }

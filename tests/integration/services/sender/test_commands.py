@@ -100,6 +100,19 @@ def test_a_send_is_shown_step_by_step(console: Console, edge: RabbitEdge, by: st
     assert result.stdout.rstrip().endswith("accepted")
 
 
+def test_refused_requests_are_listed_by_who_asked(console: Console, edge: RabbitEdge) -> None:
+    edge.ask(a_request("bad", "no address"))
+    edge.ask(a_request("foreign", customer="other"))
+    edge.answers(2)
+    found = json.loads(console("sends", "refused", "--integration", SHOP, "--json").stdout)["refused"]
+    assert {(one["idempotency_key"], one["customer"], one["reason"], one["field"]) for one in found} == {
+        ("bad", "acme", "invalid", "to.0.email"), ("foreign", None, "not_yours", "customer"),
+    }  # fmt: skip
+    assert "to.0.email" in console("sends", "refused", "--customer", "acme").stdout
+    for nothing in (("--customer", "other"), ("--integration", "crm"), ("--since", "2100-01-01")):
+        assert console("sends", "refused", *nothing).stdout.strip() == "none"
+
+
 def test_what_is_not_there_is_said(console: Console) -> None:
     assert console("sends", "show", "nothing").exit_code == 1
 

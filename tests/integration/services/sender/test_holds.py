@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from services.console.handler.mailbox_check import check
+from shared.domain.mailboxes import MailboxId, Provider
 from shared.providers.catalogue import catalogue_for
-from shared.storage import mailbox_orders
+from shared.storage import api_keys, mailbox_orders, mailboxes, send_servers
+from shared.storage.provisioning import keys
 from tests.builders import SEALER
 from tests.integration.services.sender.delivering import Delivering
 from tests.integration.shared.storage.looking import do, rows
@@ -127,6 +131,70 @@ def test_a_mailbox_that_is_not_there_holds_its_sends(delivering: Delivering) -> 
     assert rows(delivering.database, "select connection from mailboxes") == [("connected",)]
 
 
+def test_what_waited_for_a_mailbox_leaves_when_a_check_finds_it(delivering: Delivering) -> None:
+    server = delivering.server(mailbox={"licensed": False})
+    send = a_send(delivering.database, server)
+    with delivering.senders():
+        assert delivering.reaches(send, "deferred", "not_connected")
+        assert a_check(delivering) == "not connected"
+        delivering.control.register_mailbox("microsoft", "server@send.example.com", licensed=True)
+        assert a_check(delivering) == "connected"
+        assert delivering.reaches(send, "sent")
+
+
+def test_what_waited_for_a_mailbox_leaves_when_a_poll_gets_in_again(delivering: Delivering) -> None:
+    server = delivering.server(mailbox={"licensed": False})
+    send = a_send(delivering.database, server)
+    with delivering.senders():
+        assert delivering.reaches(send, "deferred", "not_connected")
+        delivering.control.register_mailbox("microsoft", "server@send.example.com", licensed=True)
+        with delivering.database.transaction() as connection:
+            mailboxes.connected(connection, MailboxId(send_servers.by_id(connection, [server])[server].mailbox_id))
+        assert delivering.reaches(send, "sent")
+
+
+def test_an_operator_may_start_a_server_whose_check_has_not_passed(delivering: Delivering) -> None:
+    server = delivering.server(mailbox={"licensed": False}, status="inactive", inactive_reason="{}")
+    send = a_send(delivering.database, server)
+    assert a_check(delivering) == "not connected"
+    with delivering.senders():
+        assert delivering.reaches(send, "deferred", "server_inactive")
+        delivering.control.register_mailbox("microsoft", "server@send.example.com", licensed=True)
+        with delivering.database.transaction() as connection:
+            mailbox_id = send_servers.by_id(connection, [server])[server].mailbox_id
+            assert mailbox_orders.start_sending(connection, mailbox_id) == ["server"]
+        assert delivering.reaches(send, "sent")
+
+
+@pytest.mark.parametrize("how", ["accepted", "new secret by apply"])
+def test_what_waited_for_a_key_leaves_when_it_works_again(delivering: Delivering, how: str) -> None:
+    send = a_send(
+        delivering.database, delivering.server(), state="deferred", reason="key_refused", due_in=timedelta(hours=1)
+    )
+    do(
+        delivering.database,
+        "update api_keys set failed_at = now(), retry_at = now() + interval '1 hour', failure = '{}'",
+    )
+    with delivering.senders():
+        with delivering.database.transaction() as connection:
+            ((key_id, uid),) = connection.execute("select id, uid from api_keys").fetchall()
+            if how == "accepted":
+                api_keys.accepted(connection, key_id)
+            else:
+                keys.start_over(connection, uid)
+        assert delivering.reaches(send, "sent")
+
+
+def test_a_key_that_worked_all_along_ends_no_wait(delivering: Delivering) -> None:
+    send = a_send(
+        delivering.database, delivering.server(), state="deferred", reason="key_refused", due_in=timedelta(hours=1)
+    )
+    with delivering.database.transaction() as connection:
+        ((key_id,),) = connection.execute("select id from api_keys").fetchall()
+        api_keys.accepted(connection, key_id)
+    assert row_of(delivering.database, send).due_at > datetime.now(UTC) + timedelta(minutes=50)
+
+
 def test_another_server_of_the_customer_takes_over_where_the_request_allows_it(delivering: Delivering) -> None:
     held, free = delivering.server("held", locked=True), delivering.server("free")
     moving = a_send(delivering.database, held, fail_over=True)
@@ -138,6 +206,26 @@ def test_another_server_of_the_customer_takes_over_where_the_request_allows_it(d
         assert delivering.reaches(staying, "deferred", "server_locked")
     assert row_of(delivering.database, moving).server_id == free
     assert {one["mailbox"] for one in delivering.control.sent()} == {"free@send.example.com"}
+
+
+def test_no_server_takes_over_whose_provider_takes_fewer_recipients(delivering: Delivering) -> None:
+    held = delivering.server("held", locked=True)
+    delivering.server("gmail", Provider.GOOGLE)
+    many = a_send(delivering.database, held, fail_over=True, recipients=101)
+    few = a_send(delivering.database, held, fail_over=True, recipients=100)
+    with delivering.senders():
+        assert delivering.reaches(few, "sent")
+        assert delivering.reaches(many, "deferred", "server_locked")
+    assert delivering.delivered() == {few.key: 1}
+
+
+def test_no_server_that_drops_headers_takes_over(delivering: Delivering) -> None:
+    held = delivering.server("held", locked=True)
+    delivering.server("json", mode="json")
+    send = a_send(delivering.database, held, fail_over=True)
+    with delivering.senders():
+        assert delivering.reaches(send, "deferred", "server_locked")
+    assert delivering.delivered() == {}
 
 
 def test_no_server_of_another_customer_takes_over(delivering: Delivering) -> None:

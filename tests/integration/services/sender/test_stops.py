@@ -36,10 +36,10 @@ SUPPRESSIONS = (
     "update subscribers set status = 'unsubscribed'",
     "update subscribers set status = 'unconfirmed'",
     "delete from subscribers",
-    (
-        "insert into campaign_group_stops (group_id, subscriber_id, cause)"
-        " select g.id, s.id, 'reply' from campaign_groups g, subscribers s"
-    ),
+)
+STOP = (
+    "insert into campaign_group_stops (group_id, subscriber_id, cause, stopped_at)"
+    " select g.id, s.id, 'monitor', now() - %s from campaign_groups g, subscribers s where s.email = %s"
 )
 
 
@@ -54,6 +54,29 @@ def test_who_was_suppressed_after_acceptance_gets_nothing(delivering: Delivering
         "suppressed",
     )
     assert value(delivering.database, "select count(*) from send_ledger") == 0
+
+
+@pytest.mark.parametrize("before", [timedelta(0), timedelta(hours=2)], ids=["while it waits", "right before the call"])
+@pytest.mark.parametrize("held", [True, False])
+def test_a_send_of_a_stopped_campaign_group_is_cancelled(delivering: Delivering, before: timedelta, held: bool) -> None:
+    send = _listed(delivering)
+    do(delivering.database, STOP, before, READER)
+    if held and not before:
+        do(delivering.database, "update sends set due_at = now() + interval '1 day'")
+    with delivering.senders():
+        assert delivering.reaches(send, "cancelled", "campaign_group_stopped")
+    assert delivering.delivered() == {}
+    assert delivering.results.of(send) == ["cancelled"]
+    assert delivering.results.last(send)["reason"] == "campaign_group_stopped"
+    assert value(delivering.database, "select count(*) from send_ledger") == 0
+
+
+def test_a_stop_of_another_subscriber_cancels_nothing(delivering: Delivering) -> None:
+    send = _listed(delivering)
+    a_subscriber(delivering.database, "other@example.net")
+    do(delivering.database, STOP, timedelta(0), "other@example.net")
+    delivering.run()
+    assert delivering.delivered() == {send.key: 1}
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from shared.messaging.definitions import ADMINISTRATOR, MONITOR, RIGHTS, definit
 from shared.messaging.integrations import fragment, queues
 from shared.messaging.management import Management
 from shared.messaging.rabbitmq import RabbitBroker
-from shared.messaging.topology import EXCHANGE, ROUTES, dead_queue, work_queues
+from shared.messaging.topology import EXCHANGE, ROUTES, SEND_QUEUE, dead_queue, work_queues
 from tests.integration.shared.messaging.stories import QUEUE, SPACE, depth, mails, receive, sent, until
 from tests.servers.rabbitmq import RabbitMQ, management
 
@@ -112,6 +112,14 @@ def test_nobody_reads_a_queue_of_somebody_else(place: Place, queue: str) -> None
     consumer = queue.partition(".")[0]
     allowed = {user for user in RIGHTS if not refused(place, user, lambda channel: channel.basic_get(queue))}
     assert allowed == {consumer, "scheduler"}
+
+
+@pytest.mark.parametrize("queue", work_queues())
+def test_dead_letters_are_read_by_who_makes_rows_of_them(place: Place, queue: str) -> None:
+    allowed = {
+        user for user in RIGHTS if not refused(place, user, lambda channel: channel.basic_get(dead_queue(queue)))
+    }
+    assert allowed == ({"scheduler", "sender"} if queue == SEND_QUEUE else {"scheduler"})
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: str(route.message.type))

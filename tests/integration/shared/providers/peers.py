@@ -116,8 +116,11 @@ class Peer(ABC):
         """The next call gets no proper answer: `kind` is `cut` or a status of 500 and more. after: its work is done."""
 
     @abstractmethod
-    def behave(self, *, new_message_ids: bool = False, drop_headers: bool = False, late: bool = False) -> None:
-        """How the mailbox treats what is sent. late: the copy in Sent Items does not show while a test runs."""
+    def behave(
+        self, *, new_message_ids: bool = False, drop_headers: bool = False, late: bool = False, display_name: str = ""
+    ) -> None:
+        """How the mailbox treats what is sent. late: the copy in Sent Items does not show while a test runs. display_name: its
+        own."""
 
     @abstractmethod
     def fail(self, operation: str, error: type[ApiConnectError], *, retry_after: float | None = None) -> None:
@@ -154,8 +157,12 @@ class MemoryPeer(Peer):
     def interrupt(self, operation: str, kind: str, *, after: bool) -> None:
         self.memory.force(operation, SendOutcomeUnknown(f"{operation}: {kind}"), after=after)
 
-    def behave(self, *, new_message_ids: bool = False, drop_headers: bool = False, late: bool = False) -> None:
-        behaviour = SendingBehaviour(new_message_ids, drop_headers, unseen_for=1_000 if late else 0)
+    def behave(
+        self, *, new_message_ids: bool = False, drop_headers: bool = False, late: bool = False, display_name: str = ""
+    ) -> None:
+        behaviour = SendingBehaviour(
+            new_message_ids, drop_headers, unseen_for=1_000 if late else 0, display_name=display_name
+        )
         self.memory.open(self.address, sending=behaviour)
 
     def fail(self, operation: str, error: type[ApiConnectError], *, retry_after: float | None = None) -> None:
@@ -216,13 +223,16 @@ class _SimulatedPeer(Peer):
         match = {"provider": str(self.provider), "operation": operation, "mailbox": self.address}
         self.control.force(kind, match=match, times=1, when="after" if after else "before")
 
-    def behave(self, *, new_message_ids: bool = False, drop_headers: bool = False, late: bool = False) -> None:
+    def behave(
+        self, *, new_message_ids: bool = False, drop_headers: bool = False, late: bool = False, display_name: str = ""
+    ) -> None:
         self.control.register_mailbox(
             self.provider,
             self.address,
             message_ids="rewrite" if new_message_ids else "keep",
             custom_headers="drop" if drop_headers else "keep",
             sent_items_delay=3600 if late else 0,
+            display_name=display_name,
         )
 
     def _mails(self) -> list[dict[str, object]]:

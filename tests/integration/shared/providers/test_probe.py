@@ -127,3 +127,20 @@ def test_a_right_to_send_that_is_in_no_token_is_found_by_a_harmless_call(graph: 
 def test_a_throttle_does_not_decide_whether_a_key_may_send(peer: Peer) -> None:
     peer.fail("token", Throttled)
     assert probed_sending(peer).state is UNKNOWN
+
+
+@pytest.mark.parametrize("how", [{"licensed": False}, {"denied_clients": True}])
+def test_a_token_that_may_send_says_nothing_of_a_mailbox_that_is_not_there_or_closed_to_it(
+    graph: GraphPeer, how: dict[str, bool]
+) -> None:
+    options = {"denied_clients": [graph.key.client_id]} if "denied_clients" in how else how
+    graph.control.register_mailbox("microsoft", graph.address, **options)
+    step = probed_sending(graph)
+    assert step.state is FAILED
+    assert step.diagnosis is not None
+    assert step.diagnosis.code == ("ErrorAccessDenied" if "denied_clients" in how else "MailboxNotEnabledForRESTAPI")
+
+
+def test_a_fault_that_may_pass_does_not_decide_whether_a_mailbox_can_send(graph: GraphPeer) -> None:
+    graph.interrupt("send_draft", "503", after=False)
+    assert probed_sending(graph).state is UNKNOWN

@@ -57,7 +57,24 @@ def test_what_was_sent_is_found_with_the_id_that_it_left_with(peer: Peer) -> Non
     ids = mailbox.find_sent(mail.message_id, mail.reference, LONG_AGO)
     assert ids is not None
     assert ids.message_id == peer.left()[1].message_id
-    assert mailbox.read_back(str(ids.provider_mail_id)) == ids.message_id
+    assert mailbox.read_back(str(ids.provider_mail_id)).message_id == ids.message_id
+
+
+def test_the_mailboxes_own_name_is_read_back(peer: Peer) -> None:
+    peer.behave(display_name="Café Acme")
+    mail, mailbox = a_mail_to_send(peer.address), peer.open()
+    mailbox.send(mail.raw)
+    ids = mailbox.find_sent(mail.message_id, mail.reference, LONG_AGO)
+    assert ids is not None
+    assert (ids.sender_name, mailbox.read_back(str(ids.provider_mail_id)).sender_name) == ("Café Acme", "Café Acme")
+
+
+def test_a_mailbox_without_a_name_tells_none(peer: Peer) -> None:
+    mail, mailbox = a_mail_to_send(peer.address), peer.open()
+    mailbox.send(mail.raw)
+    ids = mailbox.find_sent(mail.message_id, mail.reference, LONG_AGO)
+    assert ids is not None
+    assert (ids.sender_name, mailbox.read_back(str(ids.provider_mail_id)).sender_name) == (None, None)
 
 
 def test_what_was_never_sent_is_not_found(peer: Peer) -> None:
