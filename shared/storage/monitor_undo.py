@@ -59,8 +59,7 @@ def undo(connection: Connection, log_id: int, by: str, *, customer: str | None =
                g.subscriber_email, coalesce(g.before, '{}'), coalesce(g.after, '{}')
         from monitor_log g
         where g.id = %(log)s and (%(customer)s::text is null or exists (
-            select from customers c join monitors m on m.customer_id = c.id
-            where c.uid = %(customer)s and c.id = g.customer_id and m.id = g.monitor_id))
+            select from customers c where c.uid = %(customer)s and c.id = g.customer_id and c.id = g.owner_id))
         for update of g
         """,
         {"log": log_id, "customer": customer},

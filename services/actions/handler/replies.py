@@ -86,6 +86,7 @@ def _log_row(mail: ClassifiedMail, entry: Entry) -> monitor_log.LogRow:
         mail_id=mail.mail_id,
         monitor_id=entry.watch.monitor_id,
         monitor_name=entry.watch.name,
+        owner_id=entry.watch.customer_id,
         customer_id=entry.person.customer_id if entry.person else entry.watch.customer_id,
         sender=reply.sender,
         condition=entry.found.condition,

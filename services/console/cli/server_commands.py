@@ -13,10 +13,11 @@ from services.console.cli.csv_commands import exporter, importer
 from services.console.cli.opening import REFUSED, asked_for
 from services.console.cli.screen import As, Json
 from services.console.core.durations import counted, moment
-from shared.domain.access import Feature, Role
+from shared.domain.access import Feature, NotThere, Role
 from shared.domain.monitor_words import condition_text
 from shared.storage import monitor_conditions, monitor_log, owned_servers
 from shared.storage.database import Connection
+from shared.storage.monitor_log import LoggedAction
 from shared.storage.owned_servers import Bulk, ServerLine
 
 Names = Annotated[list[str] | None, typer.Argument(metavar="NAME…", help="Names or uids.")]
@@ -130,11 +131,21 @@ def log(
     as_customer: As = None,
     as_json: Json = False,
 ) -> None:
-    """What one monitor did and did not do, the latest first."""
+    """What one monitor did and did not do, the latest first. The log of a deleted one is there under its name."""
     with asked_for() as connection:
-        [line] = owned_servers.lines(connection, Role(as_customer), Feature.MONITORS, [name])
-        rows = monitor_log.latest(connection, monitor_id=line.server_id, limit=limit)
+        rows = _logged(connection, Role(as_customer), name, limit)
     show_log(rows, as_json=as_json)
+
+
+def _logged(connection: Connection, role: Role, name: str, limit: int) -> list[LoggedAction]:
+    there = owned_servers.lines(connection, role, Feature.MONITORS)
+    if any(name in (line.uid, line.name) for line in there):
+        [line] = owned_servers.lines(connection, role, Feature.MONITORS, [name])
+        return monitor_log.latest(connection, monitor_id=line.server_id, owner=role.customer, limit=limit)
+    rows = monitor_log.latest(connection, monitor=name, owner=role.customer, deleted=True, limit=limit)
+    if not rows:
+        raise NotThere(f"There is no monitor {name}.")
+    return rows
 
 
 def _row(line: ServerLine) -> tuple[Any, ...]:

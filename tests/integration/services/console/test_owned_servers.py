@@ -11,7 +11,7 @@ from shared.domain.monitors import Condition, MonitorAction
 from shared.storage import customer_limits
 from shared.storage.database import Database
 from shared.storage.provisioning import customers
-from tests.builders import a_bounce_server, a_customer, a_list, a_mailbox, a_subscriber
+from tests.builders import READER, a_bounce_server, a_customer, a_list, a_mailbox, a_subscriber
 from tests.integration.services.console.answering import a_limit, a_stored_monitor, answered
 from tests.integration.services.console.running import AskJson, Console, rows
 from tests.integration.shared.storage.looking import do
@@ -127,6 +127,38 @@ def test_the_log_of_a_deleted_monitor_stays(console: Console, ask: AskJson, data
     answered(database, MonitorAction.UNSUBSCRIBE)
     console("monitors", "delete", "replies")
     assert [one["monitor"] for one in ask("actions", "log")["actions"]] == ["replies"]
+    assert [one["monitor"] for one in ask("monitors", "log", "replies")["actions"]] == ["replies"]
+
+
+def test_what_a_customers_deleted_monitor_did_stays_its_own_to_see_and_to_undo(
+    console: Console, ask: AskJson, database: Database
+) -> None:
+    with database.transaction() as connection:
+        customers.save_settings(connection, {"max_monitors": -1})
+    a_subscriber(database)
+    done = answered(database, MonitorAction.UNSUBSCRIBE, customer="acme")
+    console("monitors", "delete", "replies", "--as", "acme")
+    a_stored_monitor(database, STOP, customer="globex")  # of the same name
+
+    for command in (("actions", "log"), ("monitors", "log", "replies")):
+        [row] = ask(*command, "--as", "acme")["actions"]
+        assert (row["log_id"], row["owner"], row["customer"]) == (done, "acme", "acme")
+        assert ask(*command, "--as", "globex")["actions"] == []
+    assert "monitor replies of acme read mail 1" in console("why", READER, "--customer", "acme").stdout
+    assert "replies" not in console("why", READER, "--customer", "globex").stdout
+    assert console("actions", "undo", done, "--as", "globex").exit_code == 2
+    assert console("actions", "undo", done, "--as", "acme").exit_code == 0
+
+
+def test_the_log_of_a_deleted_monitor_is_not_there_for_another_customer(console: Console, database: Database) -> None:
+    with database.transaction() as connection:
+        customers.save_settings(connection, {"max_monitors": -1})
+    a_subscriber(database)
+    a_customer(database, "globex")
+    answered(database, MonitorAction.UNSUBSCRIBE, customer="acme")
+    console("monitors", "delete", "replies")
+    refused = console("monitors", "log", "replies", "--as", "globex")
+    assert (refused.exit_code, refused.stderr) == (2, "There is no monitor replies.\n")
 
 
 def test_a_condition_whose_list_is_gone_is_shown_as_invalid(console: Console, database: Database) -> None:
