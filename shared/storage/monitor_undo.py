@@ -206,7 +206,9 @@ def _group(connection: Connection, done: _Done) -> str:
     ).fetchone()
     if gone is None:
         raise NotUndone(f"the stop for {done.after['group_uid']} is gone, or somebody else's by now")
-    return f"gets mail of {done.after['group_uid']} again"
+    count = done.after.get("cancelled", 0)
+    stay = f"; the {'send' if count == 1 else f'{count} sends'} cancelled then {'stays' if count == 1 else 'stay'} so"
+    return f"gets mail of {done.after['group_uid']} again" + (stay if count else "")
 
 
 def _refuse_for(reasons: tuple[tuple[Any, str], ...]) -> None:
