@@ -25,13 +25,13 @@ def reader(own: tuple[Source, ...] = ()) -> tuple[Callable[[ReplyJob], ReplyFind
     return judge, "replies"
 
 
-class WatchedReplies(Watched[ReplyJob, ReplyFinding | None]):
-    """Children that read replies."""
+class WatchedReplies(Watched[ReplyJob, ReplyFinding | str]):
+    """Children that read replies. A text instead of a finding: why one could not be read."""
 
     factory = READER
 
-    def unfinished(self, version: str, note: str) -> ReplyFinding | None:
-        return None
+    def unfinished(self, version: str, note: str) -> ReplyFinding | str:
+        return unread_note(note)
 
 
 class MonitoredReplies:
@@ -69,7 +69,9 @@ class MonitoredReplies:
         }
         read = self._children.read_many(list(ready.values()))
         found = {
-            mail_id: replace(findings[mail_id], reply=reply or _unread(ready[mail_id]))
+            mail_id: replace(
+                findings[mail_id], reply=_unread(ready[mail_id], reply) if isinstance(reply, str) else reply
+            )
             for mail_id, reply in zip(ready, read, strict=True)
         }
         return {**findings, **found}
@@ -93,9 +95,13 @@ def _concerned(watches: Sequence[MonitorWatch], row: RawRow, finding: MailFindin
     )
 
 
-def _unread(job: ReplyJob) -> ReplyFinding:
+def unread_note(why: str) -> str:
+    """The reason that the monitors' log and the rule lab give. why: `took longer than 2 s`, as the watchdog says it."""
+    return f"the mail could not be read: it {why}"
+
+
+def _unread(job: ReplyJob, note: str) -> ReplyFinding:
     """No monitor does anything about a mail that was not read in its time."""
-    note = "the mail could not be read in its time"
     return ReplyFinding(
         "", (), tuple(MonitorFinding(watch.monitor_id, Verdict.NO_TEXT, note=note) for watch in job.monitors)
     )
