@@ -86,12 +86,14 @@ def _may_be_monitored(finding: MailFinding) -> bool:
 
 
 def _concerned(watches: Sequence[MonitorWatch], row: RawRow, finding: MailFinding) -> tuple[MonitorWatch, ...]:
-    """Those that see the mail, and want machine mail if it is none of a person (A168)."""
+    """Those that see the mail, and want machine mail if it is none of a person (A168). One that comes again is for who missed it."""
     human = finding.kind is MailKind.HUMAN and finding.bounce_class is BounceClass.NONE
     return tuple(
         watch
         for watch in watches
-        if (human or not watch.ignore_machine_mail) and watch.sees(row.folder, row.received_at)
+        if (row.again_for is None or watch.monitor_id in row.again_for)
+        and (human or not watch.ignore_machine_mail)
+        and watch.sees(row.folder, row.received_at)
     )
 
 

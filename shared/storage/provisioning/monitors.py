@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from shared.domain.installation import MonitorRecord
 from shared.domain.monitors import Condition, Field, MonitorAction, Operator
+from shared.storage import monitor_pauses
 from shared.storage.database import Connection
 from shared.storage.provisioning.mailbox_links import link
 
@@ -11,7 +12,8 @@ from shared.storage.provisioning.mailbox_links import link
 def save(connection: Connection, monitor: MonitorRecord) -> None:
     """Creates or updates a monitor with all its conditions. A new one is due at once.
 
-    One that waits for a passed check goes on waiting, unless it is to be inactive anyway.
+    One that waits for a passed check goes on waiting, unless it is not to be active anyway. One that is not paused any more
+    gets what it missed (monitor_pauses).
     """
     mailbox_id = link(connection, monitor.email, monitor.key)
     saved = connection.execute(
@@ -22,7 +24,7 @@ def save(connection: Connection, monitor: MonitorRecord) -> None:
         values (%s, (select id from customers where uid = %s), %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
         on conflict (uid) do update set
             mailbox_id = excluded.mailbox_id, name = excluded.name, identify_by = excluded.identify_by,
-            locked = excluded.locked, status = case when m.inactive_reason is null then excluded.status else 'inactive' end,
+            locked = excluded.locked, status = case when m.inactive_reason is not null and excluded.status = 'active' then 'inactive' else excluded.status end,
             inactive_reason = case when excluded.status = 'active' then m.inactive_reason end,
             read_junk = excluded.read_junk, disposal = excluded.disposal, move_to = excluded.move_to,
             dry_run = excluded.dry_run, ignore_machine_mail = excluded.ignore_machine_mail,
@@ -38,6 +40,7 @@ def save(connection: Connection, monitor: MonitorRecord) -> None:
     ).fetchone()  # fmt: skip
     assert saved is not None
     _save_conditions(connection, saved[0], monitor.conditions)
+    monitor_pauses.note(connection, [saved[0]])
 
 
 def _save_conditions(connection: Connection, monitor_id: int, conditions: tuple[Condition, ...]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -46,7 +47,7 @@ def test_the_operator_sees_all_and_a_customer_its_own_without_the_operators_keys
 
 
 @pytest.mark.usefixtures("watched")
-@pytest.mark.parametrize("command", ["show", "log", "enable", "disable", "pause", "delete"])
+@pytest.mark.parametrize("command", ["show", "log", "enable", "disable", "pause", "resume", "delete"])
 @pytest.mark.parametrize("name", ["m-theirs", "theirs", "m-operators", "nothing"])
 def test_anothers_is_answered_as_what_is_not_there(
     console: Console, database: Database, command: str, name: str
@@ -72,8 +73,47 @@ def test_bulk_actions_of_a_customer_skip_what_is_locked_and_count(ask: AskJson, 
 def test_a_lock_does_not_hold_the_operator(ask: AskJson, database: Database) -> None:
     came = ask("monitors", "pause", "--all")
     assert (len(came["paused"]), came["skipped"]) == (4, 0)
-    assert set(statuses(database).values()) == {"inactive"}
+    assert set(statuses(database).values()) == {"paused"}
     assert ask("monitors", "delete", "locked", "m-theirs")["deleted"] == ["locked", "theirs"]
+
+
+@pytest.mark.usefixtures("watched")
+def test_a_paused_monitor_is_shown_as_such_and_goes_on_when_it_is_resumed(
+    console: Console, ask: AskJson, database: Database
+) -> None:
+    assert ask("monitors", "pause", "--all", "--as", "acme")["locked"] == ["locked"]
+    ask("monitors", "disable", "theirs")
+    assert {one["name"]: one["status"] for one in ask("monitors", "list")["monitors"]} == {
+        "operators": "active", "mine": "paused", "locked": "active", "theirs": "inactive",
+    }  # fmt: skip
+    assert "mine (m-mine) of acme: paused" in console("monitors", "show", "mine").stdout
+    assert "2 active, 1 paused, 1 inactive" in console("status").stdout
+    came = ask("monitors", "resume", "--all")
+    assert (came["resumed"], sorted(came["unchanged"])) == (["mine"], ["locked", "operators", "theirs"])
+    assert rows(database, "select 1 from monitors where paused_at is not null") == []
+
+
+@pytest.mark.usefixtures("watched")
+def test_a_disabled_monitor_is_not_paused_and_enabling_ends_a_pause(ask: AskJson, database: Database) -> None:
+    ask("monitors", "disable", "mine")
+    assert ask("monitors", "pause", "mine")["unchanged"] == ["mine"]
+    ask("monitors", "enable", "mine")
+    ask("monitors", "pause", "mine")
+    assert ask("monitors", "enable", "mine")["enabled"] == ["mine"]
+    assert statuses(database)["mine"] == "active"
+
+
+@pytest.mark.usefixtures("watched")
+def test_a_file_carries_pauses_and_ends_them(console: Console, database: Database, tmp_path: Path) -> None:
+    file = tmp_path / "monitors.csv"
+    console("monitors", "pause", "mine")
+    console("monitors", "export", file)
+    console("monitors", "resume", "mine")
+    console("monitors", "import", file, "--no-check")
+    assert statuses(database)["mine"] == "paused"
+    file.write_text(file.read_text("utf-8-sig").replace("paused", "active"))
+    console("monitors", "import", file, "--no-check")
+    assert rows(database, "select status, paused_at from monitors where name = 'mine'") == [("active", None)]
 
 
 @pytest.mark.usefixtures("watched")
