@@ -33,7 +33,10 @@ def note(connection: Connection, monitor_ids: Sequence[int]) -> int:
         (ids,),
     ).fetchall()
     again = sum(_fetch_again(connection, *row) for row in resumed)
-    connection.execute("update monitors set paused_at = null where id = any(%s) and status <> 'paused'", (ids,))
+    connection.execute(
+        "update monitors set paused_at = null where id = any(%s) and status <> 'paused' and paused_at is not null",
+        (ids,),
+    )
     return again
 
 
