@@ -10,7 +10,7 @@ from typing import Any
 
 from shared.domain.monitor_words import sends_cancelled
 from shared.domain.monitors import Condition, MonitorAction
-from shared.storage import deleted_subscribers, send_cancels
+from shared.storage import blacklist_causes, deleted_subscribers, send_cancels
 from shared.storage.database import Connection
 from shared.storage.send_cancels import Cancelled
 
@@ -158,6 +158,7 @@ def _to_list(connection: Connection, row: _Row, condition: Condition) -> Effect:
     ).fetchone()
     if made is None:
         return Effect("already", f"is on list {condition.target}")
+    blacklist_causes.note_copied(connection, row.subscriber_id, made[0])
     return Effect("done", "", {}, {"list": condition.target, "made": made[0], "status": row.status})
 
 

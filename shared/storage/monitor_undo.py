@@ -9,8 +9,7 @@ from typing import Any
 
 from shared.domain.errors import ApiConnectError
 from shared.domain.monitors import MonitorAction
-from shared.storage import deleted_subscribers
-from shared.storage.blacklist_causes import cause_of_another
+from shared.storage import blacklist_causes, deleted_subscribers
 from shared.storage.database import Connection
 
 
@@ -127,14 +126,22 @@ def _restore_status(
 def _blacklist(connection: Connection, done: _Done) -> str:
     entry = done.after["entry"]
     if entry is not None:
-        other = cause_of_another(connection, entry, log_id=done.log_id, mail_id=done.mail_id, since=done.logged_at)
+        other = blacklist_causes.cause_of_another(
+            connection, entry, log_id=done.log_id, mail_id=done.mail_id, since=done.logged_at
+        )
         if other is not None:
             raise NotUndone(f"the entry has another cause by now: {other}")
         connection.execute("delete from blacklist where id = %s", (entry,))
     for one in sorted(done.before["subscribers"], key=lambda one: int(one["subscriber"])):
         _restore_status(connection, done, one["subscriber"], one["status"], "blacklisted", one["change"])
+    born = 0
+    if entry is not None:
+        born = blacklist_causes.free_born(connection, done.log_id, done.email)
     own = [str(one["status"]) for one in done.before["subscribers"] if one["subscriber"] == done.subscriber_id]
-    return " and ".join([*(["is off the blacklist"] if entry is not None else []), *(f"is {one} again" for one in own)])
+    said = [*(["is off the blacklist"] if entry is not None else []), *(f"is {one} again" for one in own)]
+    # Of an entry for everybody they may be other customers'; how many is not told.
+    since = f"; {born} of its rows made since {'is' if born == 1 else 'are'} free too"
+    return " and ".join(said) + (since if born and not done.after.get("everywhere") else "")
 
 
 def _delete(connection: Connection, done: _Done) -> str:
