@@ -45,7 +45,7 @@ def _fetch_again(connection: Connection, mailbox_id: int, monitor_ids: Sequence[
 
     Reports are left out: bounce servers have had them. Mail on its way is put back too, for everybody whom it has not
     reached: who decides about it may have read the monitors before they were resumed. Nothing is done twice: the
-    monitors' log knows each mail.
+    monitors' log knows each mail. A stored copy stays until the mail is there again, which it may not be any more.
     """
     rows = connection.execute(
         """
@@ -59,7 +59,6 @@ def _fetch_again(connection: Connection, mailbox_id: int, monitor_ids: Sequence[
         )
         update fetched_mail f
         set stage = 'listed', stage_at = now(), generation = generation + 1, republished = 0, fetch_failures = 0,
-            raw_on = null,
             again_for = case when f.stage = 'served' or f.again_for is not null then f.again_for || %(monitors)s::bigint[] end
         from missed where f.id = missed.id returning f.id
         """,
@@ -71,6 +70,5 @@ def _fetch_again(connection: Connection, mailbox_id: int, monitor_ids: Sequence[
             "most": MOST_MAILS,
         },
     ).fetchall()
-    connection.execute("delete from raw_mail where mail_id = any(%s)", ([row[0] for row in rows],))
     connection.execute("update mailboxes set next_poll_at = now() where id = %s", (mailbox_id,))
     return len(rows)

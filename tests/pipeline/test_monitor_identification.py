@@ -81,6 +81,15 @@ def test_a_customers_monitor_finds_its_own_subscriber_by_each_method(
 
 
 @pytest.mark.usefixtures("anna")
+def test_by_address_she_is_meant_on_every_list_of_the_customer_and_on_nobody_elses(queues: Queues) -> None:
+    a_subscriber(queues.database, ANNA, in_list="offers")
+    box = a_watched_mailbox(queues.database)
+    assert answered(queues, box, a_reply("please", ANNA)) == [("done", "email"), ("done", "email")]
+    left = {"news": "unsubscribed", "offers": "unsubscribed", "theirs": "confirmed"}
+    assert statuses(queues.database) == left
+
+
+@pytest.mark.usefixtures("anna")
 def test_our_reference_in_the_address_tells_who_writes_from_another_one(queues: Queues) -> None:
     box = a_watched_mailbox(queues.database, identify_by="uid")
     raw = a_reply("please", ELSEWHERE, to="answers+ref-1@news.example.com")

@@ -142,3 +142,20 @@ def test_two_that_are_resumed_one_after_the_other_both_get_the_mail(world: Simul
     assert [switched(world, name, Switch.RESUME).again for name in ("first", "second")] == [1, 1]
     run_until_quiet(world)
     assert logged(world) == [("awake", "done"), ("first", "already"), ("second", "already")]
+
+
+def test_the_stored_copy_of_a_mail_that_is_gone_from_the_mailbox_stays(world: Simulated) -> None:
+    key = world.a_key(Provider.MICROSOFT)
+    a_monitor(world, name="awake", key=key, disposal="delete")
+    a_monitor(world, name="asleep", key=key)
+    switched(world, "asleep", Switch.PAUSE)
+    write(world, a_reply("unsubscribe me"))
+    run_until_quiet(world)
+    do(world.database, "update mailboxes set next_poll_at = now(), last_polled_at = null")
+    run_until_quiet(world)  # it is deleted
+    assert switched(world, "asleep", Switch.RESUME).again == 1
+    run_until_quiet(world)
+    assert rows(
+        world.database, "select f.stage, r.mail_id is not null from fetched_mail f join raw_mail r on r.mail_id = f.id"
+    ) == [("gone", True)]
+    assert logged(world) == [("awake", "done")]
