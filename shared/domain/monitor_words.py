@@ -92,4 +92,10 @@ def change_text(
         case MonitorAction.COPY_TO_LIST:
             return f"copied to {after['list']} as {after['status']}"
         case MonitorAction.STOP_CAMPAIGN_GROUP:
-            return f"gets no more mail of {after['group_uid']}"
+            waiting = sends_cancelled(after.get("cancelled", 0))
+            return f"gets no more mail of {after['group_uid']}" + (f"; {waiting}" if waiting else "")
+
+
+def sends_cancelled(count: int) -> str:
+    """`3 waiting sends cancelled`; '' for none."""
+    return f"{count} waiting send{'' if count == 1 else 's'} cancelled" if count else ""

@@ -6,6 +6,7 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
+from shared.storage import blacklist_causes
 from shared.storage.database import Connection
 
 
@@ -75,7 +76,7 @@ def _put_back_what_hung_on_it(connection: Connection, row: dict[str, Any], statu
         """,
         (Jsonb(row.get("changes", [])),),
     )
-    if status != row["status"]:
+    if status != row["status"] and not blacklist_causes.note_born(connection, [row["subscriber"]], [row["status"]]):
         connection.execute(
             "insert into subscriber_changes (subscriber_id, before, after, cause) values (%s, %s, %s, 'undo')",
             (row["subscriber"], row["status"], status),

@@ -54,7 +54,10 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class RawRow:
-    """A mail as the classifier reads it. `sealed` is None when there is no raw copy (any more)."""
+    """A mail as the classifier reads it. `sealed` is None when there is no raw copy (any more).
+
+    again_for: it is read once more, for these monitors alone; None: for all.
+    """
 
     mail_id: MailId
     generation: int
@@ -64,6 +67,7 @@ class RawRow:
     mailbox_id: int
     folder: Folder
     received_at: datetime | None
+    again_for: frozenset[int] | None = None
 
 
 def record_listed(connection: Connection, mailbox_id: MailboxId, mails: Sequence[ListedMail]) -> int:
@@ -156,7 +160,7 @@ def raws(connection: Connection, mail_ids: Sequence[int]) -> list[RawRow]:
     """The mails that the classifier was asked to look at."""
     rows = connection.execute(
         """
-        select f.id, f.generation, f.stage, f.truncated, r.sealed, f.mailbox_id, f.folder, f.received_at
+        select f.id, f.generation, f.stage, f.truncated, r.sealed, f.mailbox_id, f.folder, f.received_at, f.again_for
         from fetched_mail f left join raw_mail r on r.fetched_on = f.raw_on and r.mail_id = f.id
         where f.id = any(%s)
         """,
@@ -172,6 +176,7 @@ def raws(connection: Connection, mail_ids: Sequence[int]) -> list[RawRow]:
             row[5],
             Folder(row[6]),
             row[7],
+            frozenset(row[8]) if row[8] is not None else None,
         )
         for row in rows
     ]

@@ -50,12 +50,12 @@ def of(connection: Connection, monitor_id: int) -> list[ConditionLine]:
 
 
 def invalid(connection: Connection) -> list[InvalidCondition]:
-    """Those of active monitors whose list or campaign group was deleted later."""
+    """Those of active and paused monitors whose list or campaign group was deleted later."""
     rows = connection.execute(
         f"""
         select m.name, m.uid, c.uid, q.position, {_COLUMNS}
         from monitor_conditions q join monitors m on m.id = q.monitor_id left join customers c on c.id = m.customer_id
-        where m.status = 'active' and q.target_uid is not null order by c.uid, m.name, q.position
+        where m.status <> 'inactive' and q.target_uid is not null order by c.uid, m.name, q.position
         """.encode()
     )
     found = [(row, _line(*row[3:])) for row in rows]

@@ -8,19 +8,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from shared.domain.monitor_words import sends_cancelled
 from shared.domain.monitors import Condition, MonitorAction
-from shared.storage import deleted_subscribers
+from shared.storage import blacklist_causes, deleted_subscribers, send_cancels
 from shared.storage.database import Connection
+from shared.storage.send_cancels import Cancelled
 
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What came of an action. effect: done, already (nothing to change), invalid (the target is gone)."""
+    """What came of an action. effect: done, already (nothing to change), invalid (the target is gone).
+
+    cancelled: sends that waited and will not leave; the caller tells their askers.
+    """
 
     effect: str
     detail: str = ""
     before: dict[str, Any] | None = None
     after: dict[str, Any] | None = None
+    cancelled: tuple[Cancelled, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +60,7 @@ def carry_out(
         case MonitorAction.MOVE_TO_LIST | MonitorAction.COPY_TO_LIST:
             return _to_list(connection, row, condition)
         case MonitorAction.STOP_CAMPAIGN_GROUP:
-            return _stop_group(connection, row, condition)
+            return _stop_group(connection, log_id, row, condition)
 
 
 def would_do(connection: Connection, subscriber_id: int, condition: Condition, *, global_blacklist: bool) -> Effect:
@@ -152,6 +158,7 @@ def _to_list(connection: Connection, row: _Row, condition: Condition) -> Effect:
     ).fetchone()
     if made is None:
         return Effect("already", f"is on list {condition.target}")
+    blacklist_causes.note_copied(connection, row.subscriber_id, made[0])
     return Effect("done", "", {}, {"list": condition.target, "made": made[0], "status": row.status})
 
 
@@ -167,8 +174,11 @@ def _move(connection: Connection, row: _Row, list_id: int, list_uid: str) -> Eff
     return Effect("done", "", _as_json(row), {"list": list_uid, "list_id": list_id, "status": row.status})
 
 
-def _stop_group(connection: Connection, row: _Row, condition: Condition) -> Effect:
-    """The group skips the subscriber from now on; the sender cancels its sends that wait."""
+def _stop_group(connection: Connection, log_id: int, row: _Row, condition: Condition) -> Effect:
+    """The group skips the subscriber from now on, and what of it waits is cancelled.
+
+    What a sender has in hand, or accepts at this moment, is stopped right before its call (send_claims.begin).
+    """
     group = connection.execute(
         "select id from campaign_groups where uid = %s and customer_id = %s for share",
         (condition.target, row.customer_id),
@@ -184,7 +194,10 @@ def _stop_group(connection: Connection, row: _Row, condition: Condition) -> Effe
     ).fetchone()
     if stopped is None:
         return Effect("already", f"is stopped for {condition.target}")
-    return Effect("done", "", {}, {"group": group[0], "group_uid": condition.target})
+    detail = f"A recipient asked for no more mail of campaign group {condition.target} (action {log_id} of a monitor)."
+    cancelled = send_cancels.for_stopped_group(connection, group[0], row.email, detail)
+    after = {"group": group[0], "group_uid": condition.target, "cancelled": len(cancelled)}
+    return Effect("done", sends_cancelled(len(cancelled)), {}, after, tuple(cancelled))
 
 
 def _as_json(row: _Row) -> dict[str, Any]:

@@ -19,12 +19,14 @@ from shared.storage.texts import clean
 class LogRow:
     """A row as it is entered. effect: what is to follow; `done` for an action that is carried out next.
 
-    customer_id: whose subscriber it is, else the monitor's own. identified_by: email, reference, message_id, tracking_link.
+    owner_id: whose monitor it is, None for the operator's; the row keeps it when the monitor is gone. customer_id: whose
+    subscriber it is, else the monitor's own. identified_by: email, reference, message_id, tracking_link.
     """
 
     mail_id: int
     monitor_id: int
     monitor_name: str
+    owner_id: int | None
     customer_id: int | None
     sender: str
     condition: Condition | None
@@ -44,13 +46,13 @@ def enter(connection: Connection, rows: Sequence[LogRow]) -> list[int | None]:
 def _enter(connection: Connection, row: LogRow) -> int | None:
     entered = connection.execute(
         """
-        insert into monitor_log (mail_id, monitor_id, monitor_name, customer_id, sender, condition, matched_text,
+        insert into monitor_log (mail_id, monitor_id, monitor_name, owner_id, customer_id, sender, condition, matched_text,
                                  identified_by, subscriber_id, subscriber_email, effect, detail)
-        values (%s, (select id from monitors where id = %s), %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
-        on conflict (mail_id, monitor_name, coalesce(subscriber_id, 0)) do nothing returning id
+        values (%s, (select id from monitors where id = %s), %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+        on conflict (mail_id, coalesce(owner_id, 0), monitor_name, coalesce(subscriber_id, 0)) do nothing returning id
         """,
         (
-            row.mail_id, row.monitor_id, row.monitor_name, row.customer_id, clean(row.sender),
+            row.mail_id, row.monitor_id, row.monitor_name, row.owner_id, row.customer_id, clean(row.sender),
             Jsonb(condition_to_json(row.condition)) if row.condition else None, clean(row.matched_text)[:1_000],
             row.identified_by, row.subscriber_id, row.subscriber_email, row.effect, row.detail,
         ),
@@ -81,11 +83,12 @@ def settle(
 
 @dataclass(frozen=True, slots=True)
 class LoggedAction:
-    """A row for a person to look at."""
+    """A row for a person to look at. owner: whose monitor it was, None for the operator's. customer: whose subscriber it is."""
 
     log_id: int
     logged_at: datetime
     monitor: str
+    owner: str | None
     customer: str | None
     sender: str
     subscriber: str
@@ -106,25 +109,28 @@ def latest(
     customer: str | None = None,
     owner: str | None = None,
     address: str | None = None,
+    deleted: bool = False,
     limit: int,
 ) -> list[LoggedAction]:
     """The latest rows first; of one monitor (name or uid, or row id), about one customer's subscribers, about one address.
 
-    owner: only what this customer's own monitors did to its own subscribers.
+    owner: only what this customer's own monitors did to its own subscribers. deleted: only of monitors that are gone.
     """
     rows = connection.execute(
         """
-        select g.id, g.logged_at, g.monitor_name, c.uid, g.sender, g.subscriber_email, l.uid, g.condition, g.matched_text,
+        select g.id, g.logged_at, g.monitor_name, o.uid, c.uid, g.sender, g.subscriber_email, l.uid, g.condition, g.matched_text,
                g.identified_by, g.effect, g.detail, g.undone_at
         from monitor_log g
         left join monitors m on m.id = g.monitor_id
+        left join customers o on o.id = g.owner_id
         left join customers c on c.id = g.customer_id
         left join subscribers s on s.id = g.subscriber_id
         left join lists l on l.id = s.list_id
         where (%(monitor)s::text is null or g.monitor_name = %(monitor)s or m.uid = %(monitor)s)
           and (%(monitor_id)s::bigint is null or g.monitor_id = %(monitor_id)s)
           and (%(customer)s::text is null or c.uid = %(customer)s)
-          and (%(owner)s::text is null or (c.uid = %(owner)s and m.customer_id = c.id))
+          and (%(owner)s::text is null or (o.uid = %(owner)s and g.customer_id = g.owner_id))
+          and (not %(deleted)s or g.monitor_id is null)
           and (%(address)s::text is null or g.subscriber_email = %(address)s or g.sender = %(address)s)
         order by g.id desc limit %(limit)s
         """,
@@ -134,6 +140,7 @@ def latest(
             "customer": customer,
             "owner": owner,
             "address": address,
+            "deleted": deleted,
             "limit": limit,
         },
     )

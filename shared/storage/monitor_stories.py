@@ -49,8 +49,7 @@ def of(connection: Connection, addresses: Sequence[str], mail_ids: Sequence[int]
                    g.sender, g.subscriber_email as subscriber, g.subscriber_id, g.condition, g.matched_text, g.identified_by, g.effect, g.detail,
                    g.before, g.after, g.logged_at, g.undone_at, g.undone_by
             from monitor_log g
-            left join monitors m on m.id = g.monitor_id
-            left join customers o on o.id = m.customer_id
+            left join customers o on o.id = g.owner_id
             left join customers c on c.id = g.customer_id
             left join subscribers s on s.id = g.subscriber_id
             left join lists l on l.id = coalesce((g.before ->> 'list')::bigint, s.list_id)

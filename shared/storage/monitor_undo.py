@@ -9,8 +9,7 @@ from typing import Any
 
 from shared.domain.errors import ApiConnectError
 from shared.domain.monitors import MonitorAction
-from shared.storage import deleted_subscribers
-from shared.storage.blacklist_causes import cause_of_another
+from shared.storage import blacklist_causes, deleted_subscribers
 from shared.storage.database import Connection
 
 
@@ -59,8 +58,7 @@ def undo(connection: Connection, log_id: int, by: str, *, customer: str | None =
                g.subscriber_email, coalesce(g.before, '{}'), coalesce(g.after, '{}')
         from monitor_log g
         where g.id = %(log)s and (%(customer)s::text is null or exists (
-            select from customers c join monitors m on m.customer_id = c.id
-            where c.uid = %(customer)s and c.id = g.customer_id and m.id = g.monitor_id))
+            select from customers c where c.uid = %(customer)s and c.id = g.customer_id and c.id = g.owner_id))
         for update of g
         """,
         {"log": log_id, "customer": customer},
@@ -128,14 +126,22 @@ def _restore_status(
 def _blacklist(connection: Connection, done: _Done) -> str:
     entry = done.after["entry"]
     if entry is not None:
-        other = cause_of_another(connection, entry, log_id=done.log_id, mail_id=done.mail_id, since=done.logged_at)
+        other = blacklist_causes.cause_of_another(
+            connection, entry, log_id=done.log_id, mail_id=done.mail_id, since=done.logged_at
+        )
         if other is not None:
             raise NotUndone(f"the entry has another cause by now: {other}")
         connection.execute("delete from blacklist where id = %s", (entry,))
     for one in sorted(done.before["subscribers"], key=lambda one: int(one["subscriber"])):
         _restore_status(connection, done, one["subscriber"], one["status"], "blacklisted", one["change"])
+    born = 0
+    if entry is not None:
+        born = blacklist_causes.free_born(connection, done.log_id, done.email)
     own = [str(one["status"]) for one in done.before["subscribers"] if one["subscriber"] == done.subscriber_id]
-    return " and ".join([*(["is off the blacklist"] if entry is not None else []), *(f"is {one} again" for one in own)])
+    said = [*(["is off the blacklist"] if entry is not None else []), *(f"is {one} again" for one in own)]
+    # Of an entry for everybody they may be other customers'; how many is not told.
+    since = f"; {born} of its rows made since {'is' if born == 1 else 'are'} free too"
+    return " and ".join(said) + (since if born and not done.after.get("everywhere") else "")
 
 
 def _delete(connection: Connection, done: _Done) -> str:
@@ -207,7 +213,9 @@ def _group(connection: Connection, done: _Done) -> str:
     ).fetchone()
     if gone is None:
         raise NotUndone(f"the stop for {done.after['group_uid']} is gone, or somebody else's by now")
-    return f"gets mail of {done.after['group_uid']} again"
+    count = done.after.get("cancelled", 0)
+    stay = f"; the {'send' if count == 1 else f'{count} sends'} cancelled then {'stays' if count == 1 else 'stay'} so"
+    return f"gets mail of {done.after['group_uid']} again" + (stay if count else "")
 
 
 def _refuse_for(reasons: tuple[tuple[Any, str], ...]) -> None:

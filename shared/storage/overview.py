@@ -72,9 +72,10 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class MonitorTotals:
-    """Monitors over everything. waiting: inactive until a check passes. effects_today: their log's rows of the last 24 hours."""
+    """Monitors over everything. paused: until somebody resumes them. waiting: inactive until a check passes. effects_today: their log's rows of the last 24 hours."""
 
     active: int
+    paused: int
     inactive: int
     waiting: int
     dry_run: int
@@ -86,7 +87,7 @@ def monitor_totals(connection: Connection) -> MonitorTotals:
     with connection.cursor(row_factory=class_row(MonitorTotals)) as cursor:
         row = cursor.execute(
             """
-            select count(*) filter (where status = 'active') as active,
+            select count(*) filter (where status = 'active') as active, count(*) filter (where status = 'paused') as paused,
                    count(*) filter (where status = 'inactive' and inactive_reason is null) as inactive,
                    count(*) filter (where inactive_reason is not null) as waiting,
                    count(*) filter (where status = 'active' and dry_run) as dry_run,

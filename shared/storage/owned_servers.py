@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from enum import StrEnum
+from typing import Any, Final
 
 from psycopg.rows import class_row
 
 from shared.domain.access import Feature, NotThere, Role
-from shared.storage import customer_limits
+from shared.storage import customer_limits, monitor_pauses
 from shared.storage.database import Connection
 from shared.storage.provisioning import mailbox_links
 
@@ -46,12 +47,16 @@ class ServerLine:
 
 @dataclass(frozen=True, slots=True)
 class Bulk:
-    """What came of a bulk action, by names. locked: the operator's lock holds. waiting: they go on waiting for a passed check."""
+    """What came of a bulk action, by names. locked: the operator's lock holds. waiting: they go on waiting for a passed check.
+
+    again: mails that are fetched once more for monitors that were paused.
+    """
 
     done: tuple[str, ...] = ()
     unchanged: tuple[str, ...] = ()
     locked: tuple[str, ...] = ()
     waiting: tuple[str, ...] = ()
+    again: int = 0
 
     @property
     def skipped(self) -> int:
@@ -127,21 +132,42 @@ def _one(meant: Sequence[ServerLine], name: str, feature: Feature) -> ServerLine
     return meant[0]
 
 
-def switch(connection: Connection, role: Role, feature: Feature, names: Sequence[str], status: str) -> Bulk:
-    """Enables (`active`) or disables (`inactive`) them, all that the role sees if none is named. Raises NotThere.
+class Switch(StrEnum):
+    """What may be said of several at once. pause, resume: of monitors only."""
 
-    One that waits for a passed check goes on waiting: enabling does not stand in for the check.
+    ENABLE = "enable"
+    DISABLE = "disable"
+    PAUSE = "pause"
+    RESUME = "resume"
+
+
+# The status that follows, and those that it may follow on.
+_SWITCHES: Final[dict[Switch, tuple[str, frozenset[str]]]] = {
+    Switch.ENABLE: ("active", frozenset({"inactive", "paused"})),
+    Switch.DISABLE: ("inactive", frozenset({"active", "paused"})),
+    Switch.PAUSE: ("paused", frozenset({"active"})),
+    Switch.RESUME: ("active", frozenset({"paused"})),
+}
+
+
+def switch(connection: Connection, role: Role, feature: Feature, names: Sequence[str], how: Switch) -> Bulk:
+    """Switches them, all that the role sees if none is named. Raises NotThere.
+
+    One that waits for a passed check goes on waiting: enabling does not stand in for the check. A disabled one is neither
+    paused nor resumed. A monitor that was paused and is active again gets what it missed (monitor_pauses).
     """
+    status, follows = _SWITCHES[how]
     changing, same, waiting, held = [], [], [], []
     for line in lines(connection, role, feature, names, locked=True):
         if not role.may_change(line.owner, locked=line.locked):
             held.append(line)
-        elif line.waiting and status == "active":
+        elif line.waiting and how is not Switch.DISABLE:
             waiting.append(line)
-        elif line.status == status and not line.waiting:
+        elif line.status not in follows and not line.waiting:
             same.append(line)
         else:
             changing.append(line)
+    ids = [line.server_id for line in changing]
     connection.execute(
         f"""
         with changed as (
@@ -149,9 +175,10 @@ def switch(connection: Connection, role: Role, feature: Feature, names: Sequence
             returning mailbox_id)
         update mailboxes set next_poll_at = now() where %(status)s = 'active' and id in (select mailbox_id from changed)
         """.encode(),
-        {"status": status, "ids": [line.server_id for line in changing]},
+        {"status": status, "ids": ids},
     )
-    return Bulk(_names(changing), _names(same), _names(held), _names(waiting))
+    again = monitor_pauses.note(connection, ids) if feature is Feature.MONITORS else 0
+    return Bulk(_names(changing), _names(same), _names(held), _names(waiting), again)
 
 
 def delete(connection: Connection, role: Role, feature: Feature, names: Sequence[str]) -> Bulk:

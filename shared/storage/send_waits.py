@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Final
 
 from shared.domain.sending import Reason
 from shared.storage.database import Connection
-from shared.storage.send_claims import EXPIRED_DETAIL, STOPPED_DETAIL
+from shared.storage.send_claims import EXPIRED_DETAIL
 from shared.storage.send_servers import HOLD, MOST_RECIPIENTS, PARTS, WAITING, Stopped
 
 # A server takes over for others only while it has little to do itself.
@@ -72,30 +71,6 @@ def defer(connection: Connection, stopped: Stopped, limit: int) -> list[int]:
         from due where due.id = s.id returning s.id
         """.encode(),
         (stopped.server_id, stopped.reason, limit, stopped.reason, stopped.detail[:2000]),
-    )
-    return [row[0] for row in rows]
-
-
-def cancel_stopped(connection: Connection, stopped_within: timedelta, limit: int) -> list[int]:
-    """Waiting sends to whom their campaign group has stopped within that time are `cancelled`; returns them (A158).
-
-    A stop that nobody saw in time is found right before the call (send_claims.begin).
-    """
-    rows = connection.execute(
-        """
-        with stopped as (
-            select s.id from sends s
-            where s.state in ('accepted', 'deferred') and s.id in (
-                select r.send_id from campaign_group_stops p join subscribers u on u.id = p.subscriber_id
-                join send_recipients r on r.address = u.email join sends w on w.id = r.send_id
-                where p.stopped_at > now() - %s and w.campaign_group_id = p.group_id
-                  and w.state in ('accepted', 'deferred') limit %s)
-            order by s.id for update of s skip locked
-        )
-        update sends s set state = 'cancelled', state_at = clock_timestamp(), reason = %s, detail = %s
-        from stopped where stopped.id = s.id returning s.id
-        """,
-        (stopped_within, limit, Reason.CAMPAIGN_GROUP_STOPPED, STOPPED_DETAIL),
     )
     return [row[0] for row in rows]
 

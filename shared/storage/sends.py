@@ -9,7 +9,7 @@ import json
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
@@ -184,47 +184,6 @@ def record_refused(connection: Connection, requests: Sequence[RefusedRequest]) -
             [one.detail for one in requests],
         ),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Cancelled:
-    """A send that was cancelled, and whom to tell."""
-
-    uid: UUID
-    idempotency_key: str
-    customer: str
-    server: str
-    integration: str
-    client_correlation_id: str | None
-    reply_to: str | None
-    message_id: str
-    tags: tuple[str, ...]
-    state_at: datetime
-
-
-def cancel(connection: Connection, uids: Sequence[UUID], detail: str) -> list[Cancelled]:
-    """Cancels those that wait (accepted, deferred); the others stay as they are. Locks the rows until the transaction ends."""
-    rows = connection.execute(
-        """
-        with waiting as (
-            select id from sends where uid = any(%b) and state in ('accepted', 'deferred') order by id for update
-        ),
-        done as (
-            update sends s set state = 'cancelled', reason = 'by_request', detail = %s, state_at = now()
-            from waiting w where w.id = s.id returning s.*
-        ),
-        told as (
-            insert into send_steps (send_id, state, reason, detail) select id, state, reason, detail from done
-        )
-        select s.uid, s.idempotency_key, c.uid, d.uid, s.integration, s.client_correlation_id, s.reply_to, s.message_id, s.tags,
-               s.state_at
-        from done s join customers c on c.id = s.customer_id join delivery_servers d on d.id = s.server_id order by s.id
-        """,
-        (list(uids), detail),
-    )
-    return [
-        Cancelled(row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], tuple(row[8]), row[9]) for row in rows
-    ]
 
 
 def forget_refused(connection: Connection, older_than: timedelta, limit: int = 50_000) -> int:

@@ -16,6 +16,8 @@ from tests.builders import a_fetched_mail, a_list, a_subscriber, a_system_key
 from tests.integration.shared.storage.looking import rows, value
 from tests.monitored import ANSWERS, a_reply
 from tests.pipeline.queues import Queues
+from tests.sending import a_delivery_server
+from tests.stored_sends import row_of, some_sends, steps
 from tests.waiting import until
 
 ANNA = "anna@example.net"
@@ -122,3 +124,20 @@ def test_whoever_is_suppressed_stays_so(queues: Queues) -> None:
     )
     serve(queues, box, "not now, later", "make me a vip")
     assert of_anna(queues.database) == [("news", "unsubscribed"), ("vips", "unsubscribed")]
+
+
+@pytest.mark.usefixtures("anna")
+def test_stopping_a_campaign_group_takes_back_what_waits_of_it_once(queues: Queues) -> None:
+    stop = Condition("please", MonitorAction.STOP_CAMPAIGN_GROUP, target="christmas")
+    box = a_watched_mailbox(queues.database, stop)
+    group = value(queues.database, "select id from campaign_groups")
+    server = a_delivery_server(queues.database)
+    sends = some_sends(queues.database, server, [f"s{n}" for n in range(20)], to=ANNA, campaign_group_id=group)
+    serve(queues, box, "please", "please, I said", "PLEASE! please")
+    assert {row_of(queues.database, send).state for send in sends} == {"cancelled"}
+    assert {tuple(steps(queues.database, send)) for send in sends} == {
+        (("accepted", ""), ("cancelled", "campaign_group_stopped"))
+    }
+    assert sorted(rows(queues.database, "select effect, coalesce(after ->> 'cancelled', '') from monitor_log")) == [
+        ("already", ""), ("already", ""), ("done", "20"),
+    ]  # fmt: skip

@@ -228,3 +228,15 @@ def test_a_monitor_of_a_list_that_is_gone_does_nothing_and_says_so(world: Simula
     run_until_quiet(world)
     assert (status(world), logged(world)) == (["confirmed"], [("replies", "invalid", "email")])
     assert value(world.database, "select detail from monitor_log") == "list vips is not there any more"
+
+
+@pytest.mark.parametrize("provider", list(Provider))
+@pytest.mark.parametrize(("junk", "left"), [({}, "confirmed"), ({"read_junk": True}, "unsubscribed")])
+def test_junk_is_read_only_if_the_monitor_says_so(
+    world: Simulated, provider: Provider, junk: dict[str, bool], left: str
+) -> None:
+    a_monitor(world, provider=provider, **junk)
+    folder = "junkemail" if provider is Provider.MICROSOFT else "SPAM"
+    world.control.plant(provider.value, ANSWERS, a_reply("unsubscribe me"), folder=folder)
+    run_until_quiet(world)
+    assert status(world) == [left]

@@ -125,7 +125,7 @@ class MailClassifiedHandler:
             everywhere,
             max(one.soft_threshold for one in decided),
         )
-        came = replies.write(unit.connection, [(one.mail, one.replies) for one in decided if one.replies])
+        came = replies.write(unit, [(one.mail, one.replies) for one in decided if one.replies])
         served = [_served(one, came.get(one.mail.mail_id, ())) for one in decided]
         serving.serve(unit.connection, served)
         tidy = [one.mail.mailbox_id for one, end in zip(decided, served, strict=True) if end.disposal != "leave"]

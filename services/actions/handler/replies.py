@@ -11,11 +11,14 @@ from shared.domain.bounces import BounceClass
 from shared.domain.identifying import People
 from shared.domain.mailboxes import Disposal, keeps_most
 from shared.domain.watchers import MonitorWatch
+from shared.messaging.cancelled_sends import tell_cancelled
+from shared.messaging.unit import Unit
 from shared.storage import monitor_effects, monitor_log, monitors
 from shared.storage.database import Connection
+from shared.storage.send_cancels import Cancelled
 from shared.storage.serving import ClassifiedMail
 from shared.storage.subscribers import people_for
-from shared.telemetry import MONITOR_ACTIONS
+from shared.telemetry import MONITOR_ACTIONS, log
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,33 +53,43 @@ def decide(mail: ClassifiedMail, facts: ReplyFacts, answers: Answers) -> tuple[E
     return tuple(entries(mail.finding, facts.watches.get(mail.mailbox_id, ()), answers, facts.people))
 
 
-def write(connection: Connection, decided: Sequence[tuple[ClassifiedMail, Sequence[Entry]]]) -> dict[int, list[Entry]]:
-    """Enters the log rows and carries the new ones out, subscribers in the order of their ids. What came of them, by mail."""
+def write(unit: Unit, decided: Sequence[tuple[ClassifiedMail, Sequence[Entry]]]) -> dict[int, list[Entry]]:
+    """Enters the log rows and carries the new ones out, subscribers in the order of their ids. What came of them, by mail.
+
+    Askers are told of sends that are cancelled with it.
+    """
     rows = [(mail, entry) for mail, found in decided for entry in found]
     rows.sort(key=lambda pair: (pair[1].person.subscriber_id if pair[1].person else 0, pair[0].mail_id))
     came: dict[int, list[Entry]] = {}
     for mail, entry in rows:
-        came.setdefault(mail.mail_id, []).append(_one(connection, mail, entry))
+        came.setdefault(mail.mail_id, []).append(_one(unit, mail, entry))
     return came
 
 
-def _one(connection: Connection, mail: ClassifiedMail, entry: Entry) -> Entry:
-    log_id = monitor_log.enter(connection, [_log_row(mail, entry)])[0]
+def _one(unit: Unit, mail: ClassifiedMail, entry: Entry) -> Entry:
+    log_id = monitor_log.enter(unit.connection, [_log_row(mail, entry)])[0]
     if log_id is None:
         return entry  # a second delivery: all of it is done
     if entry.effect == "done" and entry.person is not None and entry.found.condition is not None:
         effect = monitor_effects.carry_out(
-            connection,
+            unit.connection,
             log_id,
             entry.person.subscriber_id,
             entry.found.condition,
             global_blacklist=entry.watch.global_blacklist,
         )
-        monitor_log.settle(connection, log_id, effect.effect, effect.detail, effect.before, effect.after)
+        monitor_log.settle(unit.connection, log_id, effect.effect, effect.detail, effect.before, effect.after)
+        _tell_of(unit, log_id, effect.cancelled)
         entry = replace(entry, effect=effect.effect, detail=effect.detail)
     action = entry.found.condition.action.value if entry.found.condition else ""
     MONITOR_ACTIONS.labels(action, entry.effect).inc()
     return entry
+
+
+def _tell_of(unit: Unit, log_id: int, cancelled: Sequence[Cancelled]) -> None:
+    if cancelled:
+        tell_cancelled(unit, cancelled)
+        log.info("sends.cancelled", sends=len(cancelled), action=log_id, reason=cancelled[0].reason)
 
 
 def _log_row(mail: ClassifiedMail, entry: Entry) -> monitor_log.LogRow:
@@ -86,6 +99,7 @@ def _log_row(mail: ClassifiedMail, entry: Entry) -> monitor_log.LogRow:
         mail_id=mail.mail_id,
         monitor_id=entry.watch.monitor_id,
         monitor_name=entry.watch.name,
+        owner_id=entry.watch.customer_id,
         customer_id=entry.person.customer_id if entry.person else entry.watch.customer_id,
         sender=reply.sender,
         condition=entry.found.condition,

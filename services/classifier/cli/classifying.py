@@ -16,6 +16,7 @@ from services.classifier.cli.own_files import rules_with
 from services.classifier.cli.telling import print_explanation
 from services.classifier.core.explaining import explain
 from services.classifier.core.reading import classify as classify_mail
+from services.classifier.settings import ReadingSettings
 from shared.domain.bounces import MailFinding
 
 
@@ -28,7 +29,10 @@ def classify(
         bool, typer.Option("--explain", help="Tell the tiers walked, the rule and the text it hit.")
     ] = False,
     rules_file: Annotated[
-        str | None, typer.Option(help="Operators' own rules beside ours.", envvar="APICONNECT_RULES_FILE")
+        str | None,
+        typer.Option(
+            help="Operators' own rules beside ours. Default: those that APICONNECT_RULES_FILE names, if there."
+        ),
     ] = None,
     files_from: Annotated[
         str | None, typer.Option(help="A list with a path per line; - reads it from standard input.")
@@ -40,7 +44,7 @@ def classify(
         raise typer.BadParameter("give files, or --files-from LIST")
     missing = 0
     table = Table("file", "class", "recipient", "status", "reply", "tier", "rule")
-    rules = rules_with(rules_file)
+    rules = rules_with(rules_file or _mounted())
     for path in paths:
         try:
             raw = Path(path).read_bytes()
@@ -61,6 +65,12 @@ def classify(
         Console().print(table)
     if missing:
         raise typer.Exit(1)
+
+
+def _mounted() -> str | None:
+    """The file of rules that the environment names; it may be absent, as it may for the service."""
+    named = ReadingSettings.read().rules_file
+    return named if named and Path(named).exists() else None
 
 
 def as_json(path: str, finding: MailFinding) -> dict[str, Any]:

@@ -10,9 +10,10 @@ from typing import Annotated, Any
 
 import typer
 
+from services.classifier.cli.own_files import sources_of
 from services.classifier.core.laboratory import Trial, outcome_text
-from services.classifier.handler.laboratory import Lab, open_lab
-from services.classifier.settings import shipped_rules
+from services.classifier.handler.laboratory import Bench, Lab, open_lab
+from services.classifier.settings import ReadingSettings
 from shared.domain.access import NotThere, Role
 from shared.domain.monitor_words import condition_text, identified_of
 from shared.settings import DatabaseSettings, SealingSettings
@@ -39,13 +40,16 @@ def try_monitor(
     raws = [(path, _read(path)) for path in files or []]
     sealer = _sealer()
     url = DatabaseSettings.read().database_url.get_secret_value()
+    settings = ReadingSettings.read()
     with Database(url, max_connections=1, name="console") as database, database.transaction() as connection:
-        try:
-            lab = open_lab(connection, sealer, shipped_rules(), Role(as_customer), monitor, stored=last > 0)
-        except NotThere as error:
-            typer.echo(str(error), err=True)
-            raise typer.Exit(_REFUSED) from None
-        trials = list(lab.latest(last)) if last else [lab.try_mail(name, raw) for name, raw in raws]
+        own = sources_of(connection, settings.rules_file)
+        with Bench(own, settings.mail_seconds) as bench:
+            try:
+                lab = open_lab(connection, sealer, bench, Role(as_customer), monitor, stored=last > 0)
+            except NotThere as error:
+                typer.echo(str(error), err=True)
+                raise typer.Exit(_REFUSED) from None
+            trials = list(lab.latest(last)) if last else [lab.try_mail(name, raw) for name, raw in raws]
     if as_json:
         typer.echo(json.dumps({"mails": [_as_json(one) for one in trials]}, indent=2, ensure_ascii=False))
         return
@@ -72,7 +76,8 @@ def _read(path: str) -> bytes:
 def _lines(trial: Trial, lab: Lab) -> Iterator[str]:
     reply = trial.read.reply
     sent = "its text is taken out" if trial.sent_known else "not known"
-    yield f"{trial.name}: {trial.kind.value.replace('_', ' ')}, from {_plain(trial.read.answer.sender) or 'nobody'}"
+    rule = f", by the rule {trial.rule}" if trial.rule else ""
+    yield f"{trial.name}: {trial.kind.value.replace('_', ' ')}{rule}, from {_plain(trial.read.answer.sender) or 'nobody'}"
     yield f"  subject   {_plain(trial.read.answer.subject)}"
     yield f"  answers   the mail that it answers: {sent}"
     yield f"  text      {reply.outcome.value} ({reply.source})" + (f", {reply.note}" if reply.note else "")
@@ -101,6 +106,7 @@ def _as_json(trial: Trial) -> dict[str, Any]:
     return {
         "mail": trial.name,
         "kind": trial.kind.value,
+        "rule": trial.rule or None,
         "sender": answer.sender,
         "subject": answer.subject,
         "sent_mail_known": trial.sent_known,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from services.classifier.core.conditions import ConditionOutcome, Decision, Verdict, decide
-from services.classifier.core.replying import ReadReply
+from services.classifier.core.conditions import Answer, ConditionOutcome, Decision, Verdict, decide
+from services.classifier.core.replying import ReadReply, read
 from shared.domain.bounces import BounceClass, MailFinding, MailKind
 from shared.domain.monitor_words import condition_text
+from shared.domain.monitors import Condition
 from shared.domain.watchers import MonitorWatch
+from shared.mail.replies import Outcome, Reply
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,7 @@ class Prospect:
 class Trial:
     """One mail in the lab. not_tried: why the monitor would not look at it, '' if it would. found_by: how the subscriber was found.
 
-    sent_known: whether the text of the mail that it answers is known, and was taken out.
+    sent_known: whether the text of the mail that it answers is known, and was taken out. rule: what says that it is a report; '' if it is none.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Trial:
     sent_known: bool = False
     found_by: str | None = None
     prospects: tuple[Prospect, ...] = field(default=())
+    rule: str = ""
 
     @property
     def winner(self) -> ConditionOutcome | None:
@@ -44,15 +47,44 @@ class Trial:
         return None if self.decision.winner is None else self.decision.outcomes[self.decision.winner]
 
 
-def try_conditions(watch: MonitorWatch, found: ReadReply) -> Decision:
+@dataclass(frozen=True, slots=True)
+class TrialJob:
+    """What a child is given: a mail, the conditions to try, the text of the mail that it answers ('': not known), customers' links."""
+
+    raw: bytes
+    conditions: tuple[Condition, ...]
+    sent: str = ""
+    tracking_urls: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.raw)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was read of a mail, and what every condition makes of it. why_not: why it could not be read, '' if it was."""
+
+    read: ReadReply
+    decision: Decision
+    why_not: str = ""
+
+
+def try_conditions(job: TrialJob) -> Reading:
     """Every condition on a mail's text, subject and sender, as the classifier would."""
-    return decide(watch.conditions, found.answer)
+    found = read(job.raw, job.sent, job.tracking_urls)
+    return Reading(found, decide(job.conditions, found.answer))
+
+
+def not_read(why: str) -> Reading:
+    """What stands for a mail that could not be read: no text, and no condition tried."""
+    nothing = ReadReply(Reply("", Outcome.UNREADABLE, note=why), Answer("", "", ""), ())
+    return Reading(nothing, Decision((), None), why)
 
 
 def why_not_tried(watch: MonitorWatch, finding: MailFinding) -> str:
     """Why a monitor leaves a mail alone whatever its conditions say; '' if it does not (A168)."""
     if finding.kind is MailKind.UNREADABLE:
-        return "it can't be read"
+        return "it can't be read" + (f" ({finding.note})" if finding.note else "")
     human = finding.kind is MailKind.HUMAN and finding.bounce_class is BounceClass.NONE
     if not human and watch.ignore_machine_mail:
         kind = "a report" if finding.bounce_class is not BounceClass.NONE else finding.kind.value.replace("_", " ")

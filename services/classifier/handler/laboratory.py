@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Self
 
-from services.classifier.core.laboratory import Prospect, Trial, try_conditions, why_not_tried
-from services.classifier.core.reading import classify
-from services.classifier.core.replying import read
-from services.classifier.core.rule_book import RuleBook
+from services.classifier.core.laboratory import (
+    Prospect,
+    Reading,
+    Trial,
+    TrialJob,
+    not_read,
+    try_conditions,
+    why_not_tried,
+)
+from services.classifier.core.own_rules import Source
+from services.classifier.handler.replies import unread_note
+from services.classifier.handler.watched import Watched, WatchedClassifier
 from shared.domain.access import Feature, NotThere, Role
 from shared.domain.bounces import MailFinding, Reference
 from shared.domain.identifying import Answers, identify
@@ -21,6 +30,41 @@ from shared.storage import fetched_mail, monitor_effects, monitors, owned_server
 from shared.storage.database import Connection
 from shared.storage.sealing import SealBroken, Sealer
 
+TRIER = "services.classifier.handler.laboratory:trier"
+
+
+def trier(own: tuple[Source, ...] = ()) -> tuple[Callable[[TrialJob], Reading], str]:
+    """What a child runs."""
+    return try_conditions, "trials"
+
+
+class WatchedTrials(Watched[TrialJob, Reading]):
+    """Children that read replies and try conditions on them."""
+
+    factory = TRIER
+
+    def unfinished(self, version: str, note: str) -> Reading:
+        return not_read(unread_note(note))
+
+
+class Bench:
+    """What reads the mails, each step in a child under the limit that the running classifier has.
+
+    own: operators' rules, checked by the caller; they count as in the service. Use as a context manager.
+    """
+
+    def __init__(self, own: tuple[Source, ...], limit_seconds: float, trials: WatchedTrials | None = None) -> None:
+        self.classifier = WatchedClassifier(limit_seconds=limit_seconds)
+        self.classifier.use(own)
+        self.trials = trials or WatchedTrials(limit_seconds=limit_seconds)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.classifier.close()
+        self.trials.close()
+
 
 @dataclass(frozen=True, slots=True)
 class Lab:
@@ -28,7 +72,7 @@ class Lab:
 
     connection: Connection
     sealer: Sealer
-    rules: RuleBook
+    bench: Bench
     watch: MonitorWatch
     mailbox_id: int
 
@@ -51,19 +95,20 @@ class Lab:
 
     def try_mail(self, name: str, raw: bytes, unseen: str = "") -> Trial:
         """One mail, from its bytes to what would happen. unseen: why the monitor does not see it where it lies."""
-        finding = classify(raw, self.rules)
+        [finding] = self.bench.classifier.classify_many([raw])
         values = [one.value for one in finding.references]
         texts = sent_texts.of(self.connection, self.sealer, values)
         sent = next((texts[value] for value in values if value in texts), "")
-        found = read(raw, sent, tuple(monitors.tracking_urls(self.connection)))
-        not_tried = unseen or why_not_tried(self.watch, finding)
-        decision = try_conditions(self.watch, found)
-        trial = Trial(name, finding.kind, found, decision, not_tried, bool(sent))
+        job = TrialJob(raw, self.watch.conditions, sent, tuple(monitors.tracking_urls(self.connection)))
+        [found] = self.bench.trials.read_many([job])
+        not_tried = unseen or why_not_tried(self.watch, finding) or found.why_not
+        rule = finding.rule or ""
+        trial = Trial(name, finding.kind, found.read, found.decision, not_tried, bool(sent), rule=rule)
         if not_tried or trial.winner is None:
             return trial
-        reply = ReplyFinding(found.answer.sender, found.subscriber_uids, ())
+        reply = ReplyFinding(found.read.answer.sender, found.read.subscriber_uids, ())
         by, prospects = self._identified(reply, finding, trial.winner.condition)
-        return Trial(name, finding.kind, found, decision, "", bool(sent), by, tuple(prospects))
+        return replace(trial, found_by=by, prospects=tuple(prospects))
 
     def _identified(
         self, reply: ReplyFinding, finding: MailFinding, condition: Condition
@@ -95,7 +140,7 @@ class Lab:
 
 
 def open_lab(
-    connection: Connection, sealer: Sealer, rules: RuleBook, role: Role, name: str, *, stored: bool = False
+    connection: Connection, sealer: Sealer, bench: Bench, role: Role, name: str, *, stored: bool = False
 ) -> Lab:
     """The monitor of that name or uid, active or not. Raises NotThere.
 
@@ -108,4 +153,4 @@ def open_lab(
     found = monitors.one(connection, line.server_id)
     if found is None:
         raise NotThere(f"Monitor {line.name} has no conditions.")
-    return Lab(connection, sealer, rules, found[1], found[0])
+    return Lab(connection, sealer, bench, found[1], found[0])

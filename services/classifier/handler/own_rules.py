@@ -49,7 +49,7 @@ class OwnRulesWatch:
 
     def _look(self, connection: Connection, strict: bool) -> None:
         try:
-            text = self._file_text()
+            text = file_text(self._file)
         except (OSError, UnicodeDecodeError) as error:
             log.error("rules.unread", file=str(self._file), error=type(error).__name__)
             if strict:
@@ -59,9 +59,7 @@ class OwnRulesWatch:
         if seen == self._seen:
             return
         self._seen = seen
-        row = operator_rules.in_force(connection) if seen[1] else None
-        sources = ((str(self._file), text), ("database", row.text if row else ""))
-        self._take(tuple(source for source in sources if source[1].strip()), strict)
+        self._take(_sources(connection, self._file, text), strict)
 
     def _take(self, sources: tuple[Source, ...], strict: bool) -> None:
         try:
@@ -78,11 +76,24 @@ class OwnRulesWatch:
         self._use(sources, version)
         log.info("rules.in_force", version=version, rules=len(own.rules))
 
-    def _file_text(self) -> str:
-        if self._file is None or not self._file.exists():
-            return ""
-        with self._file.open("rb") as file:
-            return file.read(MOST_BYTES).decode("utf-8")
+
+def file_text(file: Path | None) -> str:
+    """The text of a mounted file; '' if there is none. Raises OSError, UnicodeDecodeError."""
+    if file is None or not file.exists():
+        return ""
+    with file.open("rb") as opened:
+        return opened.read(MOST_BYTES).decode("utf-8")
+
+
+def sources_in_force(connection: Connection, file: Path | None) -> tuple[Source, ...]:
+    """The operators' rules that count now: those of the file, then those of the database. Raises as file_text does."""
+    return _sources(connection, file, file_text(file))
+
+
+def _sources(connection: Connection, file: Path | None, text: str) -> tuple[Source, ...]:
+    row = operator_rules.in_force(connection)
+    sources = ((str(file), text), ("database", row.text if row else ""))
+    return tuple(source for source in sources if source[1].strip())
 
 
 def own_rules(sources: tuple[Source, ...]) -> OwnRules:

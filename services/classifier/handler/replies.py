@@ -25,13 +25,13 @@ def reader(own: tuple[Source, ...] = ()) -> tuple[Callable[[ReplyJob], ReplyFind
     return judge, "replies"
 
 
-class WatchedReplies(Watched[ReplyJob, ReplyFinding | None]):
-    """Children that read replies."""
+class WatchedReplies(Watched[ReplyJob, ReplyFinding | str]):
+    """Children that read replies. A text instead of a finding: why one could not be read."""
 
     factory = READER
 
-    def unfinished(self, version: str, note: str) -> ReplyFinding | None:
-        return None
+    def unfinished(self, version: str, note: str) -> ReplyFinding | str:
+        return unread_note(note)
 
 
 class MonitoredReplies:
@@ -69,7 +69,9 @@ class MonitoredReplies:
         }
         read = self._children.read_many(list(ready.values()))
         found = {
-            mail_id: replace(findings[mail_id], reply=reply or _unread(ready[mail_id]))
+            mail_id: replace(
+                findings[mail_id], reply=_unread(ready[mail_id], reply) if isinstance(reply, str) else reply
+            )
             for mail_id, reply in zip(ready, read, strict=True)
         }
         return {**findings, **found}
@@ -84,18 +86,24 @@ def _may_be_monitored(finding: MailFinding) -> bool:
 
 
 def _concerned(watches: Sequence[MonitorWatch], row: RawRow, finding: MailFinding) -> tuple[MonitorWatch, ...]:
-    """Those that see the mail, and want machine mail if it is none of a person (A168)."""
+    """Those that see the mail, and want machine mail if it is none of a person (A168). One that comes again is for who missed it."""
     human = finding.kind is MailKind.HUMAN and finding.bounce_class is BounceClass.NONE
     return tuple(
         watch
         for watch in watches
-        if (human or not watch.ignore_machine_mail) and watch.sees(row.folder, row.received_at)
+        if (row.again_for is None or watch.monitor_id in row.again_for)
+        and (human or not watch.ignore_machine_mail)
+        and watch.sees(row.folder, row.received_at)
     )
 
 
-def _unread(job: ReplyJob) -> ReplyFinding:
+def unread_note(why: str) -> str:
+    """The reason that the monitors' log and the rule lab give. why: `took longer than 2 s`, as the watchdog says it."""
+    return f"the mail could not be read: it {why}"
+
+
+def _unread(job: ReplyJob, note: str) -> ReplyFinding:
     """No monitor does anything about a mail that was not read in its time."""
-    note = "the mail could not be read in its time"
     return ReplyFinding(
         "", (), tuple(MonitorFinding(watch.monitor_id, Verdict.NO_TEXT, note=note) for watch in job.monitors)
     )

@@ -81,6 +81,7 @@ server_commands.mount(_monitors, Feature.MONITORS)
 _monitors.command("show")(server_commands.show)
 _monitors.command("log")(server_commands.log)
 _monitors.command("pause")(server_commands.pause)
+_monitors.command("resume")(server_commands.resume)
 
 server_commands.mount(_group("servers", "Bounce servers."), Feature.BOUNCE_SERVERS)
 

@@ -114,11 +114,11 @@ def _places(seen: Sequence[PlaceSeen]) -> None:
 
 def _monitors(found: Status) -> None:
     monitors = found.monitors
-    if not (monitors.active or monitors.inactive or monitors.waiting):
+    if not (monitors.active or monitors.paused or monitors.inactive or monitors.waiting):
         return
     screen.heading("Monitors")
     counts = [
-        (monitors.active, "active"), (monitors.inactive, "inactive"), (monitors.waiting, "waiting for a check"),
+        (monitors.active, "active"), (monitors.paused, "paused"), (monitors.inactive, "inactive"), (monitors.waiting, "waiting for a check"),
         (monitors.dry_run, "in dry run"), (len({one.monitor_uid for one in found.invalid_conditions}), "with an invalid condition"),
     ]  # fmt: skip
     screen.say(", ".join(f"{count} {what}" for count, what in counts if count))

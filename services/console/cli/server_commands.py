@@ -13,11 +13,12 @@ from services.console.cli.csv_commands import exporter, importer
 from services.console.cli.opening import REFUSED, asked_for
 from services.console.cli.screen import As, Json
 from services.console.core.durations import counted, moment
-from shared.domain.access import Feature, Role
+from shared.domain.access import Feature, NotThere, Role
 from shared.domain.monitor_words import condition_text
 from shared.storage import monitor_conditions, monitor_log, owned_servers
 from shared.storage.database import Connection
-from shared.storage.owned_servers import Bulk, ServerLine
+from shared.storage.monitor_log import LoggedAction
+from shared.storage.owned_servers import Bulk, ServerLine, Switch
 
 Names = Annotated[list[str] | None, typer.Argument(metavar="NAME…", help="Names or uids.")]
 Every = Annotated[bool, typer.Option("--all", help="All that there are for the one who asks.")]
@@ -28,8 +29,8 @@ def mount(group: typer.Typer, feature: Feature) -> None:
     """The commands that both kinds have."""
     for name, command in (
         ("list", lister(feature)),
-        ("enable", changer(feature, "enabled", _enable, f"Switches {feature.many} on.")),
-        ("disable", changer(feature, "disabled", _disable, f"Switches {feature.many} off.")),
+        ("enable", changer(feature, "enabled", _switch(Switch.ENABLE), f"Switches {feature.many} on.")),
+        ("disable", changer(feature, "disabled", _switch(Switch.DISABLE), f"Switches {feature.many} off.")),
         ("delete", changer(feature, "deleted", owned_servers.delete, f"Deletes {feature.many}; logs stay.")),
         ("import", importer(feature)),
         ("export", exporter(feature)),
@@ -70,29 +71,35 @@ def changer(feature: Feature, verb: str, change: Change, summary: str) -> Callab
             came = change(connection, Role(as_customer), feature, names or [])
         if as_json:
             screen.as_json({verb: came.done, "skipped": came.skipped, "unchanged": came.unchanged, "locked": came.locked,
-                            "waiting": came.waiting})  # fmt: skip
+                            "waiting": came.waiting, "mails_again": came.again})  # fmt: skip
             return
         screen.say(f"{counted(len(came.done), feature.one)} {verb}, {came.skipped} skipped.", mark="ok")
+        if came.again:
+            screen.say(f"{counted(came.again, 'mail')} of the time between will be read.", mark="note", indent=2)
         _say_skipped(came)
 
     command.__doc__ = summary
     return command
 
 
-def _enable(connection: Connection, role: Role, feature: Feature, names: list[str]) -> Bulk:
-    return owned_servers.switch(connection, role, feature, names, "active")
+def _switch(how: Switch) -> Change:
+    return lambda connection, role, feature, names: owned_servers.switch(connection, role, feature, names, how)
 
 
-def _disable(connection: Connection, role: Role, feature: Feature, names: list[str]) -> Bulk:
-    return owned_servers.switch(connection, role, feature, names, "inactive")
-
-
-pause = changer(Feature.MONITORS, "paused", _disable, "Pauses monitors: they read nothing until they are enabled.")
+pause = changer(
+    Feature.MONITORS, "paused", _switch(Switch.PAUSE), "Pauses monitors: they look at nothing until they are resumed."
+)
+resume = changer(
+    Feature.MONITORS,
+    "resumed",
+    _switch(Switch.RESUME),
+    "Resumes paused monitors: they go on, with the mail that came meanwhile.",
+)
 
 
 def _say_skipped(came: Bulk) -> None:
     reasons = (
-        (came.unchanged, "as they should be already"),
+        (came.unchanged, "nothing to change"),
         (came.locked, "locked by the operator"),
         (came.waiting, "waiting until apiconnect mailbox check passes"),
     )
@@ -130,11 +137,21 @@ def log(
     as_customer: As = None,
     as_json: Json = False,
 ) -> None:
-    """What one monitor did and did not do, the latest first."""
+    """What one monitor did and did not do, the latest first. The log of a deleted one is there under its name."""
     with asked_for() as connection:
-        [line] = owned_servers.lines(connection, Role(as_customer), Feature.MONITORS, [name])
-        rows = monitor_log.latest(connection, monitor_id=line.server_id, limit=limit)
+        rows = _logged(connection, Role(as_customer), name, limit)
     show_log(rows, as_json=as_json)
+
+
+def _logged(connection: Connection, role: Role, name: str, limit: int) -> list[LoggedAction]:
+    there = owned_servers.lines(connection, role, Feature.MONITORS)
+    if any(name in (line.uid, line.name) for line in there):
+        [line] = owned_servers.lines(connection, role, Feature.MONITORS, [name])
+        return monitor_log.latest(connection, monitor_id=line.server_id, owner=role.customer, limit=limit)
+    rows = monitor_log.latest(connection, monitor=name, owner=role.customer, deleted=True, limit=limit)
+    if not rows:
+        raise NotThere(f"There is no monitor {name}.")
+    return rows
 
 
 def _row(line: ServerLine) -> tuple[Any, ...]:

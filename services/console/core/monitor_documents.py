@@ -41,7 +41,7 @@ class MonitorPart(Part):
     identify_by: Annotated[IdentifyBy, BeforeValidator(_word)] = IdentifyBy.EMAIL
     conditions: list[ConditionPart] | None = None
     locked: StrictBool = False
-    status: Literal["active", "inactive"] = "active"
+    status: Literal["active", "paused", "inactive"] = "active"
     read_junk: StrictBool = False
     disposal: Literal["leave", "mark_read", "move", "trash", "delete"] = "leave"
     move_to: Name | None = None

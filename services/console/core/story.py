@@ -44,6 +44,7 @@ CAUSES: Mapping[str, str] = {
     "take_back": "taking back what came before a hold",
     "undo": "an undo",
     "monitor": "a monitor",
+    "blacklist": "its address being on the blacklist",
 }
 DISPOSALS: Mapping[str, str] = {
     "leave": "left in the mailbox as it is",

@@ -52,9 +52,8 @@ def import_file(
         present = getattr(current, feature.value)
         changes = [_told(change, role) for change in plan_records(SECTIONS[feature.value], present, merged.wanted)]
         if not dry_run:
-            for change in changes:
-                if change.verb != "unchanged":
-                    (monitors if feature is Feature.MONITORS else bounce_servers).save(connection, change.record)
+            records = [change.record for change in changes if change.verb != "unchanged"]
+            (monitors if feature is Feature.MONITORS else bounce_servers).save_all(connection, records)
             mailbox_links.forget_idle_mailboxes(connection)
     wanted = Wanted()
     getattr(wanted, feature.value).update(merged.wanted)

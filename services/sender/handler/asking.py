@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from datetime import datetime
-from uuid import NAMESPACE_OID, UUID, uuid5
+from uuid import UUID
 
 from services.sender.core.accepting import OPERATOR
-from shared.contracts.sending import SEND_EXCHANGE, SEND_KEY, DeliveryResult, SendMail
-from shared.domain.sending import Reason
+from shared.contracts.sending import SEND_EXCHANGE, SEND_KEY, SendMail
 from shared.messaging.broker import Outgoing
+from shared.messaging.cancelled_sends import tell_cancelled
 from shared.messaging.unit import UnitFactory
-from shared.storage import send_looking, sends
+from shared.storage import send_cancels, send_looking
 from shared.storage.send_looking import RefusedLine, SendStory
 
 _LOOK_SECONDS = 0.2
@@ -56,24 +56,6 @@ def wait(
 def cancel(units: UnitFactory, uids: Sequence[UUID], who: str) -> list[UUID]:
     """Takes back those that still wait; the askers are told. Returns which."""
     with units.begin() as unit:
-        done = sends.cancel(unit.connection, uids, f"by {who}")
-        for one in done:
-            result = DeliveryResult(
-                event_id=uuid5(NAMESPACE_OID, f"{one.uid}/cancelled"),
-                state="cancelled",
-                at=one.state_at,
-                idempotency_key=one.idempotency_key,
-                customer=one.customer,
-                send_id=one.uid,
-                server=one.server,
-                reason=Reason.BY_REQUEST,
-                message_id=one.message_id,
-                tags=one.tags,
-            )
-            unit.publish_result(
-                result,
-                integration=one.integration,
-                correlation_id=one.client_correlation_id,
-                reply_to=one.reply_to,
-            )
+        done = send_cancels.by_request(unit.connection, uids, f"by {who}")
+        tell_cancelled(unit, done)
     return [one.uid for one in done]

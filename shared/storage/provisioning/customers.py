@@ -79,16 +79,18 @@ def remove_customer(connection: Connection, uid: str) -> None:
 
 
 def belongings(connection: Connection, uid: str) -> dict[str, int]:
-    """What a customer has that outlives a file: rows of sent mail and of the bounce log."""
+    """What a customer has that outlives a file: rows of sent mail, of the bounce log and of the monitors' log."""
     row = connection.execute(
         """
         select (select count(*) from sent_mail where customer_id = c.id),
                (select count(*) from bounce_log where customer_id = c.id),
+               (select count(*) from monitor_log where customer_id = c.id or owner_id = c.id),
                (select count(*) from mailboxes m where m.customer_id = c.id
                   and exists (select 1 from fetched_mail f where f.mailbox_id = m.id))
         from customers c where c.uid = %s
         """,
         (uid,),
     ).fetchone()
-    counts = dict(zip(("sent mails", "bounce log rows", "mailboxes with a history"), row or (0, 0, 0), strict=True))
+    names = ("sent mails", "bounce log rows", "monitor log rows", "mailboxes with a history")
+    counts = dict(zip(names, row or (0, 0, 0, 0), strict=True))
     return {what: count for what, count in counts.items() if count}

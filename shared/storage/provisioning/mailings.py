@@ -12,6 +12,7 @@ from shared.domain.installation import (
     SubscriberRecord,
     Tally,
 )
+from shared.storage import blacklist_causes
 from shared.storage.database import Connection
 
 # A subscriber only ever moves towards silence by an import: confirmed and unconfirmed, then unsubscribed, then blacklisted. Only who
@@ -128,15 +129,21 @@ def save_subscribers(
         """.encode(),
         arrays,
     )
-    connection.execute(
+    born = connection.execute(
         f"""{_WANTED}
-        insert into subscribers (uid, customer_id, list_id, email, status)
-        select coalesce(nullif(uid, ''), gen_random_uuid()::text), customer_id, list_id, email,
-               case when on_blacklist then 'blacklisted' else coalesce(status, 'confirmed') end
-        from wanted where subscriber_id is null
+        , made as (
+            insert into subscribers (uid, customer_id, list_id, email, status)
+            select coalesce(nullif(uid, ''), gen_random_uuid()::text), customer_id, list_id, email,
+                   case when on_blacklist then 'blacklisted' else coalesce(status, 'confirmed') end
+            from wanted where subscriber_id is null
+            returning id, email, status
+        )
+        select made.id, coalesce(w.status, 'confirmed') from made join wanted w on w.email = made.email
+        where made.status = 'blacklisted'
         """.encode(),
         arrays,
-    )
+    ).fetchall()
+    blacklist_causes.note_born(connection, [one[0] for one in born], [one[1] for one in born])
 
 
 def prune_subscribers(connection: Connection, row: ListRecord, subscribers: Sequence[SubscriberRecord]) -> int:

@@ -2,71 +2,97 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from shared.domain.installation import MonitorRecord
 from shared.domain.monitors import Condition, Field, MonitorAction, Operator
+from shared.storage import monitor_pauses
 from shared.storage.database import Connection
-from shared.storage.provisioning.mailbox_links import link
+from shared.storage.provisioning.mailbox_links import columns, link_all
 
 
 def save(connection: Connection, monitor: MonitorRecord) -> None:
-    """Creates or updates a monitor with all its conditions. A new one is due at once.
+    """Creates or updates a monitor with all its conditions; see save_all."""
+    save_all(connection, [monitor])
 
-    One that waits for a passed check goes on waiting, unless it is to be inactive anyway.
+
+def save_all(connection: Connection, monitors: Sequence[MonitorRecord]) -> None:
+    """Creates or updates monitors with all their conditions, each uid once, in four statements for any number. New ones are due
+    at once.
+
+    One that waits for a passed check goes on waiting, unless it is not to be active anyway. One that is not paused any more
+    gets what it missed (monitor_pauses).
     """
-    mailbox_id = link(connection, monitor.email, monitor.key)
+    if not monitors:
+        return
+    mailboxes = link_all(connection, [(one.email, one.key) for one in monitors])
     saved = connection.execute(
         """
         insert into monitors as m (
             uid, customer_id, mailbox_id, name, identify_by, locked, status, read_junk, disposal, move_to, dry_run,
             ignore_machine_mail, plus_addressing, blacklist_scope, only_mail_from, poll_seconds)
-        values (%s, (select id from customers where uid = %s), %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+        select t.uid, c.id, t.mailbox_id, t.name, t.identify_by, t.locked, t.status, t.read_junk, t.disposal, t.move_to,
+               t.dry_run, t.ignore_machine_mail, t.plus_addressing, t.blacklist_scope, t.only_mail_from, t.poll_seconds
+        from unnest(%s::text[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::boolean[], %s::text[], %s::boolean[],
+                    %s::text[], %s::text[], %s::boolean[], %s::boolean[], %s::boolean[], %s::text[], %s::timestamptz[],
+                    %s::integer[]) with ordinality as t (
+            uid, customer, mailbox_id, name, identify_by, locked, status, read_junk, disposal, move_to, dry_run,
+            ignore_machine_mail, plus_addressing, blacklist_scope, only_mail_from, poll_seconds, n)
+        left join customers c on c.uid = t.customer order by t.n
         on conflict (uid) do update set
             mailbox_id = excluded.mailbox_id, name = excluded.name, identify_by = excluded.identify_by,
-            locked = excluded.locked, status = case when m.inactive_reason is null then excluded.status else 'inactive' end,
+            locked = excluded.locked,
+            status = case when m.inactive_reason is not null and excluded.status = 'active' then 'inactive' else excluded.status end,
             inactive_reason = case when excluded.status = 'active' then m.inactive_reason end,
             read_junk = excluded.read_junk, disposal = excluded.disposal, move_to = excluded.move_to,
             dry_run = excluded.dry_run, ignore_machine_mail = excluded.ignore_machine_mail,
             plus_addressing = excluded.plus_addressing, blacklist_scope = excluded.blacklist_scope,
             only_mail_from = excluded.only_mail_from, poll_seconds = excluded.poll_seconds
-        returning id
+        returning uid, id
         """,
-        (
-            monitor.uid, monitor.customer, mailbox_id, monitor.name, monitor.identify_by, monitor.locked, monitor.status,
-            monitor.read_junk, monitor.disposal, monitor.move_to, monitor.dry_run, monitor.ignore_machine_mail,
-            monitor.plus_addressing, monitor.blacklist_scope, monitor.only_mail_from, monitor.poll_seconds,
+        columns(
+            (
+                one.uid, one.customer, mailbox_id, one.name, one.identify_by, one.locked, one.status, one.read_junk,
+                one.disposal, one.move_to, one.dry_run, one.ignore_machine_mail, one.plus_addressing,
+                one.blacklist_scope, one.only_mail_from, one.poll_seconds,
+            )
+            for one, mailbox_id in zip(monitors, mailboxes, strict=True)
         ),
-    ).fetchone()  # fmt: skip
-    assert saved is not None
-    _save_conditions(connection, saved[0], monitor.conditions)
+    ).fetchall()  # fmt: skip
+    ids = {str(uid): int(row_id) for uid, row_id in saved}
+    _save_conditions(connection, [(ids[one.uid], one.conditions) for one in monitors])
+    monitor_pauses.note(connection, list(ids.values()))
 
 
-def _save_conditions(connection: Connection, monitor_id: int, conditions: tuple[Condition, ...]) -> None:
-    # One statement: a file may hold thousands of monitors.
+def _save_conditions(connection: Connection, monitors: Sequence[tuple[int, tuple[Condition, ...]]]) -> None:
     connection.execute(
         """
-        with wanted as (
-            select * from unnest(%(fields)s::text[], %(operators)s::text[], %(values)s::text[], %(any_case)s::boolean[],
-                                 %(any_content)s::boolean[], %(actions)s::text[], %(targets)s::text[])
-                with ordinality as t (field, operator, value, ignore_case, any_content, action, target_uid, position)),
-        gone as (delete from monitor_conditions where monitor_id = %(monitor)s and position > %(count)s)
+        delete from monitor_conditions q using unnest(%s::bigint[], %s::integer[]) as t (monitor_id, count)
+        where q.monitor_id = t.monitor_id and q.position > t.count
+        """,
+        ([monitor_id for monitor_id, _ in monitors], [len(conditions) for _, conditions in monitors]),
+    )
+    rows = [
+        (
+            monitor_id, position, one.field.value, one.operator.value, one.value, one.ignore_case, one.any_content,
+            one.action.value, one.target,
+        )
+        for monitor_id, conditions in monitors
+        for position, one in enumerate(conditions, start=1)
+    ]  # fmt: skip
+    if not rows:
+        return
+    connection.execute(
+        """
         insert into monitor_conditions (monitor_id, position, field, operator, value, ignore_case, any_content, action,
                                         target_uid)
-        select %(monitor)s, position, field, operator, value, ignore_case, any_content, action, target_uid from wanted
+        select * from unnest(%s::bigint[], %s::integer[], %s::text[], %s::text[], %s::text[], %s::boolean[], %s::boolean[],
+                             %s::text[], %s::text[])
         on conflict (monitor_id, position) do update set
             field = excluded.field, operator = excluded.operator, value = excluded.value, ignore_case = excluded.ignore_case,
             any_content = excluded.any_content, action = excluded.action, target_uid = excluded.target_uid
         """,
-        {
-            "monitor": monitor_id,
-            "count": len(conditions),
-            "fields": [one.field.value for one in conditions],
-            "operators": [one.operator.value for one in conditions],
-            "values": [one.value for one in conditions],
-            "any_case": [one.ignore_case for one in conditions],
-            "any_content": [one.any_content for one in conditions],
-            "actions": [one.action.value for one in conditions],
-            "targets": [one.target for one in conditions],
-        },
+        columns(rows),
     )
 
 

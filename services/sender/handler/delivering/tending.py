@@ -1,11 +1,10 @@
-"""Tends what waits: finds what dead senders left, ends what has expired or was stopped, tells once who waits for what, and moves what may move."""
+"""Tends what waits: finds what dead senders left, ends what has expired, tells once who waits for what, and moves what may move."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable
-from datetime import timedelta
 
 from services.sender.handler.delivering.results import tell
 from services.sender.handler.delivering.works import Works
@@ -18,8 +17,6 @@ from shared.telemetry import SENDS, log
 
 _EVERY_SECONDS = 1.0
 _MANY = 200
-_STOPS_EVERY_SECONDS = 5.0
-_STOPPED_WITHIN = timedelta(hours=1)
 _SERVERS = 1_000
 _TOLD_AGAIN_SECONDS = 3.0  # all that wait at a server are read through for those that were not told yet
 
@@ -29,7 +26,6 @@ class Tending:
 
     def __init__(self, works: Works) -> None:
         self._works = works
-        self._stops_read_at = float("-inf")
         self._told: dict[
             int, tuple[Reason, float]
         ] = {}  # server -> why its sends wait, and when all of them were told so
@@ -40,7 +36,6 @@ class Tending:
             try:
                 self._again(self._recover, stop)
                 self._again(self._expire, stop)
-                self._again(self._cancel, stop)
                 self._stopped_servers(stop)
             except BrokerOrDatabaseDown as down:
                 log.warning("sends.not_tended", error=str(down))
@@ -70,20 +65,6 @@ class Tending:
             tell(unit, over)
         if over:
             SENDS.labels("", SendState.FAILED, Reason.EXPIRED).inc(len(over))
-        return len(over)
-
-    def _cancel(self) -> int:
-        """Stops are few and their list is long: it is read through every few seconds."""
-        if time.monotonic() < self._stops_read_at + _STOPS_EVERY_SECONDS:
-            return 0
-        with self._works.units.begin() as unit:
-            over = send_waits.cancel_stopped(unit.connection, _STOPPED_WITHIN, _MANY)
-            send_outcomes.note(
-                unit.connection, [(one, SendState.CANCELLED, Reason.CAMPAIGN_GROUP_STOPPED, "") for one in over]
-            )
-            tell(unit, over)
-        if len(over) < _MANY:
-            self._stops_read_at = time.monotonic()
         return len(over)
 
     def _stopped_servers(self, stop: threading.Event) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,11 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from services.classifier.cli import app
+from services.classifier.core.laboratory import Reading, TrialJob
+from services.classifier.handler.laboratory import Bench, WatchedTrials, open_lab
+from shared.domain.access import OPERATOR
 from shared.domain.monitors import Condition, MonitorAction
-from shared.storage import sent_texts
+from shared.storage import operator_rules, sent_texts
 from shared.storage.database import Database
 from shared.storage.provisioning import customers
 from tests.builders import SEALER, SEALING_KEYS, a_dsn, a_fetched_mail, a_list, a_sent_mail, a_subscriber, a_system_key
@@ -169,3 +173,83 @@ def test_files_or_last_not_both(lab: Try, database: Database) -> None:
     a_stored_monitor(database, STOP)
     assert lab("replies").exit_code == 2
     assert lab("replies", a_reply("Stop"), "--last", 3).exit_code == 2
+
+
+OWN = """
+[[rule]]
+id = "retired"
+class = "hard"
+reason = "userunknown"
+text = ["colleague * retired"]
+examples = ["550 our colleague rita has retired"]
+"""
+
+
+@pytest.mark.parametrize("where", ["file", "database"])
+def test_an_operators_own_rules_count_as_they_do_in_the_service(
+    lab: Try, database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, where: str
+) -> None:
+    a_stored_monitor(database, STOP)
+    text = "Stop. Our colleague rita@example.net has retired."
+    raw = a_reply(text, "postmaster@example.net", subject="Undeliverable: News")
+    [before] = tried(lab, "replies", raw)
+    if where == "file":
+        (tmp_path / "own.toml").write_text(OWN)
+        monkeypatch.setenv("APICONNECT_RULES_FILE", str(tmp_path / "own.toml"))
+    else:
+        with database.transaction() as connection:
+            operator_rules.put_in_force(connection, OWN, "somebody")
+
+    [one] = tried(lab, "replies", raw)
+
+    assert (before["rule"], one["rule"]) == ("code.undefined", "own.retired")
+    assert one["not_tried"] == "it is no mail of a person (a report), and the monitor ignores machine mail"
+
+
+def test_own_rules_that_cannot_be_used_are_told_with_line_and_reason(
+    lab: Try, database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    a_stored_monitor(database, STOP)
+    file = tmp_path / "own.toml"
+    file.write_text("[[rule]]\n")
+    monkeypatch.setenv("APICONNECT_RULES_FILE", str(file))
+    refused = lab("replies", a_reply("Stop"))
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert refused.stderr.startswith(f"{file}:1: ")
+
+
+def test_a_mounted_file_that_is_not_there_yet_is_no_fault(
+    lab: Try, database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    a_stored_monitor(database, STOP)
+    monkeypatch.setenv("APICONNECT_RULES_FILE", str(tmp_path / "absent.toml"))
+    assert tried(lab, "replies", a_reply("Stop"))[0]["winner"] == 1
+
+
+def test_a_mail_that_takes_longer_than_the_classifier_allows_is_told_as_such(
+    lab: Try, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_stored_monitor(database, STOP)
+    monkeypatch.setenv("APICONNECT_MAIL_SECONDS", "0.000001")
+    shown = lab("replies", a_reply("Stop")).stdout
+    assert "nothing   it can't be read (took longer than 1e-06 s)" in shown
+    assert "1 tried, 0 matched" in shown
+
+
+def hanging(own: tuple[tuple[str, str], ...] = ()) -> tuple[Callable[[TrialJob], Reading], str]:
+    """A child that never ends with a mail."""
+
+    def never(job: TrialJob) -> Reading:
+        while True:
+            time.monotonic()
+
+    return never, "hanging"
+
+
+def test_a_text_that_takes_too_long_to_find_is_told_as_the_log_tells_it(database: Database) -> None:
+    a_stored_monitor(database, STOP)
+    trials = WatchedTrials(limit_seconds=0.2, factory=f"{__name__}:hanging")
+    with Bench((), 10.0, trials) as bench, database.transaction() as connection:
+        trial = open_lab(connection, SEALER, bench, OPERATOR, "replies").try_mail("reply.eml", a_reply("Stop"))
+    assert trial.not_tried == "the mail could not be read: it took longer than 0.2 s"
+    assert (trial.decision.outcomes, trial.prospects) == ((), ())

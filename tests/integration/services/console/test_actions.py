@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
+from shared.domain.installation import ListRecord, SubscriberRecord
 from shared.domain.monitors import MonitorAction
 from shared.storage.database import Database
-from shared.storage.provisioning import customers
+from shared.storage.provisioning import customers, mailings
 from tests.builders import READER, a_bounce_server, a_classified_mail, a_finding, a_list, a_sent_mail, a_subscriber
 from tests.integration.services.console.answering import a_stored_monitor, answered
 from tests.integration.services.console.running import AskJson, Console, act_on, rows
@@ -290,3 +291,75 @@ def test_of_a_blacklisting_for_everybody_a_customer_learns_nothing_of_others(
     shown = console("actions", "undo", done, "--as", "acme").stdout
     assert shown == f"✓ Action {done} is undone: {READER} is off the blacklist and is confirmed again.\n"
     assert rows(database, "select status from subscribers order by id") == [("confirmed",), ("unconfirmed",)]
+
+
+def imported(database: Database, status: str | None = None, *, to: str = "vips", customer: str = "acme") -> None:
+    """The reader comes to another list by a file."""
+    with database.transaction() as connection:
+        mailings.save_subscribers(connection, ListRecord(to, customer, to), [SubscriberRecord(to, READER, status)])
+
+
+def by_list(database: Database) -> dict[object, object]:
+    """The reader's status on each list."""
+    query = "select l.uid, s.status from subscribers s join lists l on l.id = s.list_id where s.email = %s"
+    with database.transaction() as connection:
+        return dict(connection.execute(query, (READER,)).fetchall())
+
+
+@pytest.mark.usefixtures("reader")
+@pytest.mark.parametrize(("status", "then"), [(None, "confirmed"), ("unconfirmed", "unconfirmed"), ("unsubscribed", "unsubscribed")])  # fmt: skip
+@pytest.mark.parametrize("scope", ["customer", "global"])
+def test_a_row_that_was_made_blacklisted_for_this_entry_alone_is_freed_with_it(
+    console: Console, database: Database, status: str | None, then: str, scope: str
+) -> None:
+    done = act(database, MonitorAction.BLACKLIST, blacklist_scope=scope)
+    imported(database, status)
+    assert by_list(database) == {"news": "blacklisted", "vips": "blacklisted"}
+
+    said = console("actions", "undo", done).stdout
+
+    assert by_list(database) == {"news": "confirmed", "vips": then}
+    assert ("; 1 of its rows made since is free too" in said) == (scope == "customer")
+    assert f"blacklisted → {then}, because of an undo" in console("why", READER).stdout
+
+
+@pytest.mark.usefixtures("reader")
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (f"insert into blacklist (address, source) values ('{READER}', 'operator')", "delete from blacklist where source = 'operator'"),
+        (None, "insert into subscriber_changes (subscriber_id, before, after, cause) select id, 'confirmed', 'blacklisted', 'hard_bounce' from subscribers where list_id = (select id from lists where uid = 'vips')"),
+        (None, f"insert into blacklist (address, source, added_at) values ('{READER}', 'operator', now() - interval '1 day')"),
+    ],
+    ids=["another entry was there too", "something later decided", "another entry covers it"],
+)  # fmt: skip
+def test_a_row_that_has_another_cause_stays_blacklisted(
+    console: Console, database: Database, before: str | None, after: str
+) -> None:
+    done = act(database, MonitorAction.BLACKLIST, blacklist_scope="customer")
+    if before:
+        do(database, before)
+    imported(database)
+    do(database, after)
+    assert console("actions", "undo", done).exit_code == 0
+    assert by_list(database)["vips"] == "blacklisted"
+
+
+@pytest.mark.usefixtures("reader")
+def test_who_is_called_blacklisted_by_the_file_itself_stays_so(console: Console, database: Database) -> None:
+    done = act(database, MonitorAction.BLACKLIST)
+    imported(database, "blacklisted")
+    console("actions", "undo", done)
+    assert by_list(database) == {"news": "confirmed", "vips": "blacklisted"}
+
+
+@pytest.mark.usefixtures("reader")
+def test_a_copy_and_a_row_that_came_back_are_freed_too(console: Console, database: Database) -> None:
+    deleted = act(database, MonitorAction.DELETE, name="deleting")
+    a_subscriber(database, in_list="others")
+    done = answered(database, MonitorAction.BLACKLIST, name="blacklisting")
+    act(database, MonitorAction.COPY_TO_LIST, name="copying")
+    console("actions", "undo", deleted)
+    assert by_list(database) == dict.fromkeys(("news", "others", "vips"), "blacklisted")
+    console("actions", "undo", done)
+    assert by_list(database) == dict.fromkeys(("news", "others", "vips"), "confirmed")

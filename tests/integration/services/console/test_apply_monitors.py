@@ -130,3 +130,16 @@ def test_a_customers_tracking_links_have_a_shape_of_their_own(
     assert rows(database, "select tracking_url from customers where uid = 'acme'") == [(shape,)]
     refused = console("apply", "--no-check", changed(monitored, "{subscriber}", "subscriber"))
     assert "tracking_url: names {subscriber} not exactly once" in refused.stderr
+
+
+@pytest.mark.parametrize("scope", ["customer", "global"])
+def test_a_setting_says_whose_blacklist_new_monitors_write_to_also_those_that_customers_make(
+    console: Console, database: Database, monitored: Path, tmp_path: Path, scope: str
+) -> None:
+    setting = f"settings:\n  max_monitors: 5\n  monitor_blacklist_scope: {scope}\n"
+    console("apply", "--no-check", changed(monitored, "settings:\n", setting))
+    file = tmp_path / "own.csv"
+    conditions = '"[{""value"": ""stop"", ""action"": ""blacklist""}]"'
+    file.write_text(f"name,provider,email,key,conditions\nown,microsoft,own@acme.example,entra,{conditions}\n")
+    console("monitors", "import", file, "--as", "acme", "--no-check")
+    assert rows(database, "select blacklist_scope, count(*) from monitors group by 1") == [(scope, 2)]

@@ -12,12 +12,13 @@ import pytest
 
 from services.console.core.csv_text import RowsRefused
 from services.console.handler.server_files import import_file
-from shared.domain.access import Feature, Role
+from shared.domain.access import Feature, LimitReached, Role
 from shared.domain.mailboxes import Disposal
 from shared.domain.monitors import Condition, Field, MonitorAction, Operator
+from shared.storage import customer_limits
 from shared.storage.database import Database
 from shared.storage.provisioning import customers
-from tests.builders import NOW, a_bounce_server, a_list, a_system_key
+from tests.builders import NOW, a_bounce_server, a_list, a_mailbox, a_system_key
 from tests.integration.services.console.answering import a_limit, a_stored_monitor
 from tests.integration.services.console.running import AskJson, Console, rows
 from tests.integration.shared.storage.looking import do
@@ -306,6 +307,56 @@ def test_ten_thousand_rows_are_one_import(ask: AskJson, database: Database, writ
     came = ask("monitors", "import", write(HEAD + lines), "--as", "acme", "--no-check")
     assert came["created"] == 10_000
     assert rows(database, "select count(*) from monitor_conditions") == [(10_000,)]
+
+
+def test_rows_that_share_a_mailbox_are_written_together_with_exactly_their_conditions(
+    ask: AskJson, database: Database, write: Write
+) -> None:
+    two = '"[{""value"": ""a"", ""action"": ""delete""}, {""value"": ""b"", ""action"": ""delete""}]"'
+    one = '"[{""value"": ""c"", ""action"": ""delete""}]"'
+    first = f"x,microsoft,a@b.example,system,{two}\ny,microsoft,a@b.example,system,{one}\n"
+    ask("monitors", "import", write(HEAD + first), "--no-check")
+    second = f"x,microsoft,a@b.example,system,{one}\ny,microsoft,a@b.example,system,{two}\nz,microsoft,A@b.example,system,{one}\n"
+    came = ask("monitors", "import", write(HEAD + second), "--no-check")
+    assert (came["created"], came["updated"]) == (1, 2)
+    assert rows(
+        database,
+        "select m.name, string_agg(q.value, '' order by q.position), min(m.mailbox_id) = max(b.id) from monitors m"
+        " join monitor_conditions q on q.monitor_id = m.id cross join mailboxes b group by m.name order by 1",
+    ) == [("x", "c", True), ("y", "ab", True), ("z", "c", True)]
+
+
+def test_imports_beside_single_creations_do_not_pass_the_limit(database: Database) -> None:
+    a_limit(database, "acme", 6)
+    mailbox_id = a_mailbox(database)
+
+    def bring(number: int) -> int:
+        lines = "".join(f"m{number}-{n},microsoft,m{number}-{n}@acme.example,acmes,{STOP}\n" for n in range(3))
+        try:
+            import_file(database, Feature.MONITORS, Role("acme"), (HEAD + lines).encode(), now=NOW)
+        except RowsRefused:
+            return 0
+        return 3
+
+    def create(number: int) -> int:
+        try:
+            with database.transaction() as connection:
+                customer_limits.take_places(connection, Role("acme"), Feature.MONITORS)
+                connection.execute(
+                    "insert into monitors (uid, customer_id, mailbox_id, name)"
+                    " select %(uid)s, id, %(mailbox)s, %(uid)s from customers where uid = 'acme'",
+                    {"uid": f"s{number}", "mailbox": mailbox_id},
+                )
+        except LimitReached:
+            return 0
+        return 1
+
+    with ThreadPoolExecutor(6) as pool:
+        begun = [pool.submit(bring if one % 2 else create, one) for one in range(12)]
+        made = sum(one.result() for one in begun)
+
+    assert made <= 6
+    assert rows(database, "select count(*) from monitors where customer_id is not null") == [(made,)]
 
 
 def test_imports_at_once_do_not_pass_the_limit(database: Database) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +12,7 @@ from shared.domain.monitors import Condition, MonitorAction
 from shared.storage import customer_limits
 from shared.storage.database import Database
 from shared.storage.provisioning import customers
-from tests.builders import a_bounce_server, a_customer, a_list, a_mailbox, a_subscriber
+from tests.builders import READER, a_bounce_server, a_customer, a_list, a_mailbox, a_subscriber
 from tests.integration.services.console.answering import a_limit, a_stored_monitor, answered
 from tests.integration.services.console.running import AskJson, Console, rows
 from tests.integration.shared.storage.looking import do
@@ -46,7 +47,7 @@ def test_the_operator_sees_all_and_a_customer_its_own_without_the_operators_keys
 
 
 @pytest.mark.usefixtures("watched")
-@pytest.mark.parametrize("command", ["show", "log", "enable", "disable", "pause", "delete"])
+@pytest.mark.parametrize("command", ["show", "log", "enable", "disable", "pause", "resume", "delete"])
 @pytest.mark.parametrize("name", ["m-theirs", "theirs", "m-operators", "nothing"])
 def test_anothers_is_answered_as_what_is_not_there(
     console: Console, database: Database, command: str, name: str
@@ -72,8 +73,47 @@ def test_bulk_actions_of_a_customer_skip_what_is_locked_and_count(ask: AskJson, 
 def test_a_lock_does_not_hold_the_operator(ask: AskJson, database: Database) -> None:
     came = ask("monitors", "pause", "--all")
     assert (len(came["paused"]), came["skipped"]) == (4, 0)
-    assert set(statuses(database).values()) == {"inactive"}
+    assert set(statuses(database).values()) == {"paused"}
     assert ask("monitors", "delete", "locked", "m-theirs")["deleted"] == ["locked", "theirs"]
+
+
+@pytest.mark.usefixtures("watched")
+def test_a_paused_monitor_is_shown_as_such_and_goes_on_when_it_is_resumed(
+    console: Console, ask: AskJson, database: Database
+) -> None:
+    assert ask("monitors", "pause", "--all", "--as", "acme")["locked"] == ["locked"]
+    ask("monitors", "disable", "theirs")
+    assert {one["name"]: one["status"] for one in ask("monitors", "list")["monitors"]} == {
+        "operators": "active", "mine": "paused", "locked": "active", "theirs": "inactive",
+    }  # fmt: skip
+    assert "mine (m-mine) of acme: paused" in console("monitors", "show", "mine").stdout
+    assert "2 active, 1 paused, 1 inactive" in console("status").stdout
+    came = ask("monitors", "resume", "--all")
+    assert (came["resumed"], sorted(came["unchanged"])) == (["mine"], ["locked", "operators", "theirs"])
+    assert rows(database, "select 1 from monitors where paused_at is not null") == []
+
+
+@pytest.mark.usefixtures("watched")
+def test_a_disabled_monitor_is_not_paused_and_enabling_ends_a_pause(ask: AskJson, database: Database) -> None:
+    ask("monitors", "disable", "mine")
+    assert ask("monitors", "pause", "mine")["unchanged"] == ["mine"]
+    ask("monitors", "enable", "mine")
+    ask("monitors", "pause", "mine")
+    assert ask("monitors", "enable", "mine")["enabled"] == ["mine"]
+    assert statuses(database)["mine"] == "active"
+
+
+@pytest.mark.usefixtures("watched")
+def test_a_file_carries_pauses_and_ends_them(console: Console, database: Database, tmp_path: Path) -> None:
+    file = tmp_path / "monitors.csv"
+    console("monitors", "pause", "mine")
+    console("monitors", "export", file)
+    console("monitors", "resume", "mine")
+    console("monitors", "import", file, "--no-check")
+    assert statuses(database)["mine"] == "paused"
+    file.write_text(file.read_text("utf-8-sig").replace("paused", "active"))
+    console("monitors", "import", file, "--no-check")
+    assert rows(database, "select status, paused_at from monitors where name = 'mine'") == [("active", None)]
 
 
 @pytest.mark.usefixtures("watched")
@@ -127,6 +167,38 @@ def test_the_log_of_a_deleted_monitor_stays(console: Console, ask: AskJson, data
     answered(database, MonitorAction.UNSUBSCRIBE)
     console("monitors", "delete", "replies")
     assert [one["monitor"] for one in ask("actions", "log")["actions"]] == ["replies"]
+    assert [one["monitor"] for one in ask("monitors", "log", "replies")["actions"]] == ["replies"]
+
+
+def test_what_a_customers_deleted_monitor_did_stays_its_own_to_see_and_to_undo(
+    console: Console, ask: AskJson, database: Database
+) -> None:
+    with database.transaction() as connection:
+        customers.save_settings(connection, {"max_monitors": -1})
+    a_subscriber(database)
+    done = answered(database, MonitorAction.UNSUBSCRIBE, customer="acme")
+    console("monitors", "delete", "replies", "--as", "acme")
+    a_stored_monitor(database, STOP, customer="globex")  # of the same name
+
+    for command in (("actions", "log"), ("monitors", "log", "replies")):
+        [row] = ask(*command, "--as", "acme")["actions"]
+        assert (row["log_id"], row["owner"], row["customer"]) == (done, "acme", "acme")
+        assert ask(*command, "--as", "globex")["actions"] == []
+    assert "monitor replies of acme read mail 1" in console("why", READER, "--customer", "acme").stdout
+    assert "replies" not in console("why", READER, "--customer", "globex").stdout
+    assert console("actions", "undo", done, "--as", "globex").exit_code == 2
+    assert console("actions", "undo", done, "--as", "acme").exit_code == 0
+
+
+def test_the_log_of_a_deleted_monitor_is_not_there_for_another_customer(console: Console, database: Database) -> None:
+    with database.transaction() as connection:
+        customers.save_settings(connection, {"max_monitors": -1})
+    a_subscriber(database)
+    a_customer(database, "globex")
+    answered(database, MonitorAction.UNSUBSCRIBE, customer="acme")
+    console("monitors", "delete", "replies")
+    refused = console("monitors", "log", "replies", "--as", "globex")
+    assert (refused.exit_code, refused.stderr) == (2, "There is no monitor replies.\n")
 
 
 def test_a_condition_whose_list_is_gone_is_shown_as_invalid(console: Console, database: Database) -> None:

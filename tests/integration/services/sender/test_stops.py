@@ -56,13 +56,10 @@ def test_who_was_suppressed_after_acceptance_gets_nothing(delivering: Delivering
     assert value(delivering.database, "select count(*) from send_ledger") == 0
 
 
-@pytest.mark.parametrize("before", [timedelta(0), timedelta(hours=2)], ids=["while it waits", "right before the call"])
-@pytest.mark.parametrize("held", [True, False])
-def test_a_send_of_a_stopped_campaign_group_is_cancelled(delivering: Delivering, before: timedelta, held: bool) -> None:
+def test_a_send_of_a_stopped_campaign_group_is_cancelled_right_before_its_call(delivering: Delivering) -> None:
+    """One that waits when the group is stopped is cancelled with it (tests/integration/handlers/actions/test_stopped_groups.py)."""
     send = _listed(delivering)
-    do(delivering.database, STOP, before, READER)
-    if held and not before:
-        do(delivering.database, "update sends set due_at = now() + interval '1 day'")
+    do(delivering.database, STOP, timedelta(0), READER)
     with delivering.senders():
         assert delivering.reaches(send, "cancelled", "campaign_group_stopped")
     assert delivering.delivered() == {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from services.classifier.cli import app
@@ -121,3 +122,17 @@ def test_a_file_of_rules_counts_for_classify_too(tmp_path: Path) -> None:
     file.write_text(GOOD)
     run = RUNNER.invoke(app, ["classify", "--jsonl", "--rules-file", str(file), BOUNCE])
     assert json.loads(run.stdout)["rule"] == "own.mine"
+
+
+def test_the_file_that_the_environment_names_counts_and_may_be_absent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "own.toml"
+    monkeypatch.setenv("APICONNECT_RULES_FILE", str(file))
+    absent = RUNNER.invoke(app, ["classify", "--jsonl", BOUNCE])
+    file.write_text(
+        '[[rule]]\nid = "ours"\nclass = "soft"\nreason = "full"\ntext = ["user unknown"]\nexamples = ["user unknown"]\n'
+    )
+    there = RUNNER.invoke(app, ["classify", "--jsonl", BOUNCE])
+    assert (absent.exit_code, json.loads(absent.stdout)["class"]) == (0, "hard")
+    assert (there.exit_code, json.loads(there.stdout)["rule"]) == (0, "own.ours")
