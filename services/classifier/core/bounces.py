@@ -93,10 +93,16 @@ def _by_own(found: Evidence, own: Sequence[OwnRule]) -> Verdict | None:
 def _by_text(found: Evidence, rules: RuleBook, tier: int) -> Verdict | None:
     telling = is_telling(found, rules)
     sure = Confidence.HIGH if tier == 2 else Confidence.MEDIUM
+    vague: Rule | None = None  # what the diagnostic says, if that is no cause
     for place, text in enumerate(found.texts):
         if place > 0 and tier == 2 and telling:
             break  # a code that says something beats the prose around it
         rule = first_rule(text, found.hosts, rules, tier)
+        if vague is not None and rule is not None and (rule.weak or rule.bounce_class is BounceClass.HARD):
+            continue  # prose may tell the cause that the diagnostic leaves open; that an address is gone it must say itself
+        if rule is not None and rule.weak and tier == 2 and not place and rule.bounce_class is not BounceClass.HARD:
+            vague = rule if not telling else None
+            continue
         if rule is not None and not (rule.weak and telling and outweighs(rule, found)):
             if (
                 tier == 3 and rule.bounce_class is BounceClass.HARD
@@ -105,7 +111,7 @@ def _by_text(found: Evidence, rules: RuleBook, tier: int) -> Verdict | None:
             if rule.bounce_class is BounceClass.HARD and _is_denied(found, rules):
                 return None
             return _verdict(rule, found, _weaker(rule) if rule.weak else sure)
-    return None
+    return _verdict(vague, found, _weaker(vague)) if vague is not None else None
 
 
 def before_recipient(texts: Sequence[str], found: Evidence, rules: RuleBook) -> Verdict | None:
@@ -153,7 +159,7 @@ def first_rule(text: str, hosts: str, rules: RuleBook, tier: int) -> Rule | None
     if tier == 3:
         return rules.body.first(plain, hosts) or rules.dsn.first(plain, hosts)
     rule = rules.dsn.first(plain, hosts)
-    if rule is None or (rule.weak and not plain.isascii()):
+    if rule is None or rule.weak:  # a refusal in another language, with accents or without
         return rules.body.first(plain, hosts) or rule
     return rule
 

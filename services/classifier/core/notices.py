@@ -133,8 +133,18 @@ def addresses(headers: Headers, notice: Notice) -> list[str]:
         placed = _found((one.group(1) for one in places.finditer(text)), ours)
         if placed:
             return placed[:200]
-    anywhere = _found(_FIND.findall(text), ours) or _found(_FIND.findall(text), frozenset())
+    anywhere = _found(_FIND.findall(text), ours)
+    if not anywhere and not _has_sender(headers):
+        anywhere = _found(_FIND.findall(text), frozenset())  # a mail to oneself
     return anywhere[:1]
+
+
+def _has_sender(headers: Headers) -> bool:
+    """Whether the envelope named a sender, which a notification never does (RFC 5321 §4.5.5).
+
+    Who then names nobody but the mailbox that he writes to writes to its reader: so does phishing that poses as a notice.
+    """
+    return "@" in headers.get("return-path") and not is_null_path(headers)
 
 
 class Quotes:
@@ -219,7 +229,7 @@ _LABEL = (
     r"|(?:user|invalid|unknown|mailbox|delivery|target|failed)[^\n@:]{0,60}:"
 )
 _PLACED = re.compile(
-    rf"^[ \t>*]{{0,12}}(?:{_LABEL})?[ \t]{{0,8}}[<'\"(\[]?(?:smtp:|mailto:)?({_ADDRESS})"
+    rf"^[ \t>*]{{0,12}}(?:-{{1,2}}>[ \t]{{0,4}})?(?:{_LABEL})?[ \t]{{0,8}}[<'\"(\[]?(?:smtp:|mailto:)?({_ADDRESS})"
     rf"(?=[>'\")\]]{{0,2}}(?:$|[\s:(,;]|\.{{3}}))",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -228,7 +238,10 @@ _TO_LINE = re.compile(
     rf"[ \t]{{0,4}}:?[ \t]{{0,4}}<?({_ADDRESS})",
     re.IGNORECASE | re.MULTILINE,
 )
-_TOLD_OTHERWISE = re.compile(r"\bsuccess|\brelayed\b|\berfolgreich")  # a report that all went well
+# A report that all went well, or a filter's about a mail that somebody sent to its reader.
+_TOLD_OTHERWISE = re.compile(
+    r"\bsuccess|\brelayed\b|\berfolgreich|\bin (?:an? )?(?:e-?mail|mail|message) (?:to|for) you\b"
+)
 _REPLY_LINE = re.compile(r"^\W{0,6}[45]\d\d[ -]", re.MULTILINE)
 _NEAR_LINES = 14
 # As Postfix and Exim write them; the rules of body.toml with `whole` say what follows.
