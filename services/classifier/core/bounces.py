@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from services.classifier.core.own_rules import OwnRule, first_own
 from services.classifier.core.patterns import plain_words
@@ -18,8 +19,7 @@ from shared.mail.status_codes import has_code, is_temporary, is_vague, reply_cod
 DIAGNOSTIC_LIMIT = 2_000  # characters of a diagnostic that rules read and findings keep
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What the rules made of one recipient's failure.
 
     `rule`: a rule's id, or one of the engine's own (`code.undefined`).
@@ -31,8 +31,7 @@ class Verdict:
     confidence: Confidence = Confidence.HIGH
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(NamedTuple):
     """What a report holds about one failure. texts: the most telling first. hosts: names concerned, lower case."""
 
     texts: tuple[str, ...]
@@ -156,11 +155,12 @@ def _verdict(rule: Rule, found: Evidence, confidence: Confidence) -> Verdict:
 def first_rule(text: str, hosts: str, rules: RuleBook, tier: int) -> Rule | None:
     """The rule that a text hits, if any."""
     plain = plain_words(text)
+    tokens = set(plain.split())
     if tier == 3:
-        return rules.body.first(plain, hosts) or rules.dsn.first(plain, hosts)
-    rule = rules.dsn.first(plain, hosts)
+        return rules.body.first(plain, hosts, tokens) or rules.dsn.first(plain, hosts, tokens)
+    rule = rules.dsn.first(plain, hosts, tokens)
     if rule is None or rule.weak:  # a refusal in another language, with accents or without
-        return rules.body.first(plain, hosts) or rule
+        return rules.body.first(plain, hosts, tokens) or rule
     return rule
 
 
