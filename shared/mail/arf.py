@@ -54,9 +54,8 @@ def is_apple_unsubscribe(outer: Headers) -> bool:
 
     Known by a header of its own beside Auto-Submitted (RFC 3834); a person who writes `unsubscribe` has neither.
     """
-    return outer.get("x-apple-unsubscribe").lower() == "true" and outer.get("auto-submitted").lower().startswith(
-        "auto-"
-    )
+    automatic = outer.get("auto-submitted").lower().startswith("auto-")
+    return automatic and outer.get("x-apple-unsubscribe").lower() == "true"
 
 
 def plain_address(value: str) -> str:

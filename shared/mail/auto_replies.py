@@ -18,9 +18,9 @@ def is_auto_reply(headers: Headers) -> bool:
 
 def is_marked_auto_reply(headers: Headers) -> bool:
     """Whether a mark that no delivery report has says `automatic answer`: fields of autoresponders, or the subject."""
-    if any(name in headers for name in _MARKS):
+    if any(headers.any_begins(start) and any(name in headers for name in _MARKS[start]) for start in _MARKS):
         return True
-    if headers.get("x-precedence").lower() == "auto_reply" or headers.get("precedence").lower() == "auto_reply":
+    if "auto_reply" in (headers.get("x-precedence").lower(), headers.get("precedence").lower()):
         return True
     return bool(_SUBJECT.search(words(headers.get("subject"))[:300]))
 
@@ -30,15 +30,12 @@ def is_list_mail(headers: Headers) -> bool:
     return any(name in headers for name in ("list-id", "list-post", "list-unsubscribe", "x-mailing-list"))
 
 
-_MARKS = (
-    "x-autoreply",
-    "x-autorespond",
-    "x-autoreply-from",
-    "x-autoresponder",
-    "x-auto-response-from",
-    "x-vacation",
-    "x-mail-autoreply",
-)
+# By what they begin with: few mails have a field that does, so that three searches say no instead of seven.
+_MARKS = {
+    "x-auto": ("x-autoreply", "x-autorespond", "x-autoreply-from", "x-autoresponder", "x-auto-response-from"),
+    "x-vacation": ("x-vacation",),
+    "x-mail-autoreply": ("x-mail-autoreply",),
+}
 _SUBJECT = re.compile(
     r"^\s{0,8}\[?(?:re:\s{0,4})?(?:auto(?:matic|mated)?[ -]?(?:reply|response|responder|antwort)|auto:|autoreply"
     r"|out of (?:the )?office"

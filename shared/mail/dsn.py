@@ -7,7 +7,7 @@ lines that are not indented. They are read as meant. What follows from a status 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 # RFC 3464 §2.3.3, with the words that some senders use instead.
 ACTIONS = {
@@ -26,8 +26,7 @@ ACTIONS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class RecipientStatus:
+class RecipientStatus(NamedTuple):
     """One per-recipient group (RFC 3464 §2.3). Addresses are lower case and may be empty; the rest as reported."""
 
     original: str
@@ -39,8 +38,7 @@ class RecipientStatus:
     fields: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class DeliveryStatus:
+class DeliveryStatus(NamedTuple):
     """A whole delivery-status part: the per-message fields (lower-case names) and the per-recipient groups."""
 
     message: dict[str, str]
@@ -96,7 +94,8 @@ def _blocks(text: str) -> list[dict[str, str]]:
     block: dict[str, str] = {}
     last = ""
     for line in text.split("\n"):
-        if not line.strip():
+        stripped = line.strip()
+        if not stripped:
             if block:
                 blocks.append(block)
             block, last = {}, ""
@@ -104,7 +103,7 @@ def _blocks(text: str) -> list[dict[str, str]]:
         found = None if line[0] in " \t" else _NAME.match(line)
         if found is None:
             if last and len(block[last]) < 8_000:
-                block[last] += " " + line.strip()
+                block[last] += " " + stripped
             continue
         last = found.group(1).lower()
         starts_over = last in _ADDRESS_FIELDS and (last in block or "action" in block or "reporting-mta" in block)

@@ -11,16 +11,18 @@ from functools import cache
 class Headers:
     """The fields of one header block: unfolded, names in lower case, order kept. A field is read when asked for.
 
-    Most mails have forty fields of which ten are asked for, so the block is searched, not taken apart.
+    Most mails have forty fields of which ten are asked for, so the block is searched, not taken apart, and a value is
+    unfolded when it is read.
     `over`: the block held more than `limit` lines and was cut there.
     """
 
     __slots__ = ("_block", "_known", "_lower", "over")
 
     def __init__(self, block: bytes, limit: int = 2_000) -> None:
-        block = _FOLD.sub(b" ", block)
-        self.over = block.count(b"\n") >= limit
-        if self.over:
+        self.over = False
+        if block.count(b"\n") >= limit:  # lines; a folded field has several
+            block = _FOLD.sub(b" ", block)
+            self.over = block.count(b"\n") >= limit
             block = b"\n".join(block.split(b"\n", limit)[:limit])
         if b" :" in block:  # looking for a tab there too would take as long again, and none was ever seen
             block = _SPACED_COLON.sub(rb"\1:", block)
@@ -34,6 +36,10 @@ class Headers:
     def __len__(self) -> int:
         return len(self.names())
 
+    def has_fields(self) -> bool:
+        """Whether there is any field at all."""
+        return _FIELD_NAME.search(self._lower) is not None
+
     def names(self) -> list[str]:
         """Every field name once, in lower case."""
         return list(dict.fromkeys(name.decode("latin-1").strip() for name in _FIELD_NAME.findall(self._lower)))
@@ -42,28 +48,35 @@ class Headers:
         """The first field of that (lower-case) name, empty if there is none. Not RFC 2047 decoded; see `words`."""
         value = self._known.get(name)
         if value is None:
-            value = self._known[name] = _text(self._next(_field(name), 0)[0])
+            field = _field(name)
+            at = self._lower.find(field)
+            value = self._known[name] = _text(self._value(at + len(field))[0]) if at >= 0 else ""
         return value
+
+    def any_begins(self, start: str) -> bool:
+        """Whether any field's name begins so (lower case): one search instead of one for each name."""
+        return _beginning(start) in self._lower
 
     def all(self, name: str) -> list[str]:
         """Every field of that name, in order."""
         field = _field(name)
         values: list[str] = []
-        value, at = self._next(field, 0)
+        at = self._lower.find(field)
         while at >= 0:
+            value, end = self._value(at + len(field))
             values.append(_text(value))
-            value, at = self._next(field, at)
+            at = self._lower.find(field, end)
         return values
 
-    def _next(self, field: bytes, start: int) -> tuple[bytes, int]:
-        """The value of the next field from `start` on, and where it ends; -1 if there is none."""
-        at = self._lower.find(field, start)
-        if at < 0:
-            return b"", -1
-        at += len(field)
-        end = self._block.find(b"\n", at)
-        end = len(self._block) if end < 0 else end
-        return self._block[at:end].strip(), end
+    def _value(self, at: int) -> tuple[bytes, int]:
+        """The value that begins at `at`, and where it ends."""
+        block = self._block
+        end = block.find(b"\n", at)
+        while end >= 0 and block[end + 1 : end + 2] in _BLANKS:
+            end = block.find(b"\n", end + 1)
+        end = len(block) if end < 0 else end
+        value = block[at:end]
+        return (_FOLD.sub(b" ", value) if b"\n" in value else value).strip(), end
 
 
 @cache
@@ -72,9 +85,15 @@ def _field(name: str) -> bytes:
     return b"\n%b:" % name.encode()
 
 
+@cache
+def _beginning(start: str) -> bytes:
+    return b"\n%b" % start.encode()
+
+
+_BLANKS = (b" ", b"\t")
 _FOLD = re.compile(rb"\n[ \t]")  # faster than two bytes.replace, which search for two bytes slowly
 _SPACED_COLON = re.compile(rb"^([!-9;-~]{1,100})[ \t]{0,20} :", re.MULTILINE)
-_FIELD_NAME = re.compile(rb"^([^\n:]{1,100}):", re.MULTILINE)
+_FIELD_NAME = re.compile(rb"^([^\s:][^\n:]{0,99}):", re.MULTILINE)  # a line that continues a field begins with a blank
 
 
 def words(value: str) -> str:
@@ -108,10 +127,6 @@ def _word(match: re.Match[str]) -> str:
 
 def _text(value: bytes) -> str:
     try:
-        return value.decode("ascii")
-    except UnicodeDecodeError:
-        pass
-    try:
-        return value.decode("utf-8")
+        return value.decode("utf-8")  # ASCII is UTF-8
     except UnicodeDecodeError:
         return value.decode("latin-1")

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 
-_ENHANCED = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)")
-_REPLY = re.compile(r"(?<![\w.:/=-])([45]\d\d)(?=[ \-:;,)\]]|$)")
+# What must not stand before a code is asked behind its first characters: a pattern that begins with a digit is searched
+# three times as fast as one that begins by looking back.
+_ENHANCED = re.compile(r"([245]\.(?<![\d.]..)\d{1,3}\.\d{1,3})(?![\d.]*\d)")
+_REPLY = re.compile(r"([45]\d\d)(?<![\w.:/=-]...)(?=[ \-:;,)\]]|$)")
 _ANY_CODE = re.compile(r"[45][.\d]\d")
+_THREE_DIGITS = re.compile(r"[45]\d\d")
 _BRACKETED_REPLY = re.compile(
     r"(?:smtp|error|code|reply|said:?|status|#)\s{0,3}[=:(\[<]?\s{0,3}([45]\d\d)(?!\d)", re.IGNORECASE
 )
@@ -23,8 +26,12 @@ def enhanced_status(text: str) -> str | None:
 
 def specific_status(text: str) -> str | None:
     """The first enhanced status code that says more than its class (not `5.0.0`); else the first one; else None."""
-    codes: list[str] = _ENHANCED.findall(text)
-    return next((code for code in codes if not is_vague(code)), codes[0] if codes else None)
+    first: str | None = None
+    for found in _ENHANCED.finditer(text):
+        if not is_vague(found[1]):
+            return found[1]
+        first = first or found[1]
+    return first
 
 
 def has_code(text: str) -> bool:
@@ -42,7 +49,9 @@ def is_vague(status: str | None) -> bool:
 
 def reply_code(text: str) -> str | None:
     """The first SMTP reply code of a failure (4yz or 5yz) that stands as a word of its own, or None."""
-    found = _REPLY.search(text) or _BRACKETED_REPLY.search(text)
+    found = _REPLY.search(text)
+    if found is None and _THREE_DIGITS.search(text):
+        found = _BRACKETED_REPLY.search(text)
     return found.group(1) if found else None
 
 

@@ -76,7 +76,8 @@ def _mounted() -> str | None:
 def as_json(path: str, finding: MailFinding) -> dict[str, Any]:
     """One mail's finding in the shape of `--jsonl`.
 
-    `status`, `reply` and `diagnostic` are those of the recipient that decided.
+    `status`, `reply` and `diagnostic` are those of the recipient that decided. `recipients` are those who are named:
+    a complaint whose provider redacted its recipient has none, and acts by its references alone.
     """
     leading = next((one for one in finding.recipients if one.bounce_class is finding.bounce_class), None)
     return {
@@ -96,6 +97,7 @@ def as_json(path: str, finding: MailFinding) -> dict[str, Any]:
                 "confidence": one.confidence.value if one.confidence else None,
             }
             for one in finding.recipients
+            if one.address
         ],
         "status": leading.status if leading else None,
         "reply": leading.reply if leading else None,

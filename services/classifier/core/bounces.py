@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from services.classifier.core.own_rules import OwnRule, first_own
 from services.classifier.core.patterns import plain_words
@@ -18,8 +19,7 @@ from shared.mail.status_codes import has_code, is_temporary, is_vague, reply_cod
 DIAGNOSTIC_LIMIT = 2_000  # characters of a diagnostic that rules read and findings keep
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What the rules made of one recipient's failure.
 
     `rule`: a rule's id, or one of the engine's own (`code.undefined`).
@@ -31,8 +31,7 @@ class Verdict:
     confidence: Confidence = Confidence.HIGH
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(NamedTuple):
     """What a report holds about one failure. texts: the most telling first. hosts: names concerned, lower case."""
 
     texts: tuple[str, ...]
@@ -93,10 +92,16 @@ def _by_own(found: Evidence, own: Sequence[OwnRule]) -> Verdict | None:
 def _by_text(found: Evidence, rules: RuleBook, tier: int) -> Verdict | None:
     telling = is_telling(found, rules)
     sure = Confidence.HIGH if tier == 2 else Confidence.MEDIUM
+    vague: Rule | None = None  # what the diagnostic says, if that is no cause
     for place, text in enumerate(found.texts):
         if place > 0 and tier == 2 and telling:
             break  # a code that says something beats the prose around it
         rule = first_rule(text, found.hosts, rules, tier)
+        if vague is not None and rule is not None and (rule.weak or rule.bounce_class is BounceClass.HARD):
+            continue  # prose may tell the cause that the diagnostic leaves open; that an address is gone it must say itself
+        if rule is not None and rule.weak and tier == 2 and not place and rule.bounce_class is not BounceClass.HARD:
+            vague = rule if not telling else None
+            continue
         if rule is not None and not (rule.weak and telling and outweighs(rule, found)):
             if (
                 tier == 3 and rule.bounce_class is BounceClass.HARD
@@ -105,7 +110,7 @@ def _by_text(found: Evidence, rules: RuleBook, tier: int) -> Verdict | None:
             if rule.bounce_class is BounceClass.HARD and _is_denied(found, rules):
                 return None
             return _verdict(rule, found, _weaker(rule) if rule.weak else sure)
-    return None
+    return _verdict(vague, found, _weaker(vague)) if vague is not None else None
 
 
 def before_recipient(texts: Sequence[str], found: Evidence, rules: RuleBook) -> Verdict | None:
@@ -150,11 +155,12 @@ def _verdict(rule: Rule, found: Evidence, confidence: Confidence) -> Verdict:
 def first_rule(text: str, hosts: str, rules: RuleBook, tier: int) -> Rule | None:
     """The rule that a text hits, if any."""
     plain = plain_words(text)
+    tokens = set(plain.split())
     if tier == 3:
-        return rules.body.first(plain, hosts) or rules.dsn.first(plain, hosts)
-    rule = rules.dsn.first(plain, hosts)
-    if rule is None or (rule.weak and not plain.isascii()):
-        return rules.body.first(plain, hosts) or rule
+        return rules.body.first(plain, hosts, tokens) or rules.dsn.first(plain, hosts, tokens)
+    rule = rules.dsn.first(plain, hosts, tokens)
+    if rule is None or rule.weak:  # a refusal in another language, with accents or without
+        return rules.body.first(plain, hosts, tokens) or rule
     return rule
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from services.classifier.core.reports import Outcome
 from services.classifier.core.rule_book import RuleBook
 from shared.domain.bounces import BounceClass, Confidence, MailKind, RecipientFinding
@@ -55,6 +57,19 @@ def _recipient(report: FeedbackReport, root: Part, returned: list[Headers]) -> s
             return address
     for headers in returned:
         value = headers.get("to")
-        if value.count("@") == 1:
-            return plain_address(value)
-    return ""
+        if value.count("@") == 1 and (address := plain_address(value)):
+            return address
+    return next(filter(None, map(_first_hop, returned)), "")
+
+
+def _first_hop(returned: Headers) -> str:
+    """For whom the first server took the mail, which later ones may have forwarded. Empty if none says so.
+
+    Source: RFC 5321 §4.4, `for` of a Received field, which names a single recipient or nobody.
+    """
+    named = [found.group(1) for value in returned.all("received")[-_MOST_HOPS:] if (found := _FOR.search(value))]
+    return plain_address(named[-1]) if named else ""
+
+
+_MOST_HOPS = 20
+_FOR = re.compile(r"\sfor\s{1,4}(<[^<>\s]{3,320}>)")

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 from services.classifier.core.rule_book import RuleBook
 from shared.mail.auto_replies import is_marked_auto_reply
@@ -16,8 +15,7 @@ from shared.mail.mime import Caps, Part, html_to_text
 NOTICE_LIMIT = 12_000  # characters of the notice that are read for signs, addresses and rules
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(NamedTuple):
     """The words of a report before the returned mail.
 
     `rest`: what follows them in the same text (a quoted returned mail).
@@ -25,6 +23,22 @@ class Notice:
 
     text: str
     rest: str = ""
+
+
+class NoticeOf:
+    """A mail's notice, read when it is first asked for: a report that tells all itself needs none."""
+
+    __slots__ = ("_caps", "_read", "_root", "_rules")
+
+    def __init__(self, root: Part, rules: RuleBook, caps: Caps) -> None:
+        self._root, self._rules, self._caps = root, rules, caps
+        self._read: Notice | None = None
+
+    def __call__(self) -> Notice:
+        """The notice."""
+        if self._read is None:
+            self._read = read_notice(self._root, self._rules, self._caps)
+        return self._read
 
 
 def read_notice(root: Part, rules: RuleBook, caps: Caps) -> Notice:
@@ -128,77 +142,86 @@ def addresses(headers: Headers, notice: Notice) -> list[str]:
     if named:
         return named
     ours = frozenset(_FIND.findall(" ".join(headers.get(name) for name in _OUR_FIELDS).lower()[:4_000]))
-    text = notice.text
+    text = "\n".join([line for line in notice.text.split("\n") if "@" in line])  # no pattern reads across lines
     for places in (_PLACED, _TO_LINE):
         placed = _found((one.group(1) for one in places.finditer(text)), ours)
         if placed:
             return placed[:200]
-    anywhere = _found(_FIND.findall(text), ours) or _found(_FIND.findall(text), frozenset())
+    anywhere = _found(_FIND.findall(text), ours)
+    if not anywhere and not _has_sender(headers):
+        anywhere = _found(_FIND.findall(text), frozenset())  # a mail to oneself
     return anywhere[:1]
+
+
+def _has_sender(headers: Headers) -> bool:
+    """Whether the envelope named a sender, which a notification never does (RFC 5321 §4.5.5).
+
+    Who then names nobody but the mailbox that he writes to writes to its reader: so does phishing that poses as a notice.
+    """
+    return "@" in headers.get("return-path") and not is_null_path(headers)
+
+
+class _Lines(NamedTuple):
+    """The lines of a notice, whom each names, and whether it holds a server's words."""
+
+    lines: list[str]
+    named: list[frozenset[str]]
+    said: list[bool]
 
 
 class Quotes:
     """What a notice quotes about each of the recipients that it names. Reads the notice once, however many they are."""
 
-    def __init__(self, notice: Notice, recipients: Iterable[str], several: bool) -> None:
+    def __init__(self, notice: Callable[[], Notice], recipients: Iterable[str], several: bool) -> None:
         """recipients: every address of the report, in lower case: where one is named, the words about another end."""
-        self._text = notice.text
+        self._notice = notice
         self._known = frozenset(recipients)
         self._several = several
+        self._table: _Lines | None = None
+        self._whole: list[str] | None = None
 
-    @cached_property
-    def _lines(self) -> list[str]:
-        return [line.strip() for line in self._text.split("\n")]
+    def _read(self) -> _Lines:
+        if self._table is None:
+            lines = [line.strip() for line in self._notice().text.split("\n")]
+            known = self._known
+            named = [known.intersection(_FIND.findall(line.lower())) if "@" in line else _NOBODY for line in lines]
+            self._table = _Lines(lines, named, [_is_said(line) for line in lines])
+        return self._table
 
-    @cached_property
-    def _named(self) -> list[frozenset[str]]:
-        return [
-            self._known.intersection(_FIND.findall(line.lower())) if "@" in line else _NOBODY for line in self._lines
-        ]
-
-    @cached_property
-    def _said(self) -> list[bool]:
-        return [
-            ("5" in line or "4" in line or ":" in line or "<<<" in line or "iagnostic" in line)  # cheap, and needed
-            and _SAID.search(line) is not None
-            for line in self._lines
-        ]
-
-    @cached_property
     def tells_command(self) -> bool:
         """Whether the notice may say that a server refused before it heard of a recipient. Cheap."""
-        return any(words in self._text for words in _EARLY_COMMANDS)
+        text = self._notice().text
+        return any(words in text for words in _EARLY_COMMANDS)
 
     def about(self, recipient: str) -> tuple[str, ...]:
         """Texts about one recipient, the most telling first: servers' reply lines near its name, then the words near it.
 
-        The whole notice follows, unless it names several recipients and this one among them.
+        The whole notice follows, first its reply lines, each with the line that continues it, unless it names several
+        recipients and this one among them.
         """
-        near = self._near(recipient)
-        lines, said = self._lines, self._said
+        lines, named, said = self._read()
+        near = _near(recipient, named)
         found = [" ".join([lines[place] for place in near if said[place]])]
         found.append(" ".join([lines[place] for place in near]))
         if not self._several or not near:
+            if self._whole is None:  # once, however many recipients a report has
+                replies = [" ".join(lines[place : place + 2]) for place, one in enumerate(said) if one]
+                self._whole = [" ".join(replies), " ".join(lines)]
             found += self._whole
         return tuple(text for text in found if text)
 
-    def _near(self, recipient: str) -> list[int]:
-        """The lines from a recipient's name to the next recipient's, or a dozen and two."""
-        kept: list[int] = []
-        left = 0
-        for place, named in enumerate(self._named):
-            if named:
-                left = _NEAR_LINES if recipient in named else 0
-            if left:
-                left -= 1
-                kept.append(place)
-        return kept
 
-    @cached_property
-    def _whole(self) -> list[str]:
-        """All reply lines, each with the line that continues it, and all lines."""
-        said = [" ".join(self._lines[place : place + 2]) for place, said in enumerate(self._said) if said]
-        return [" ".join(said), " ".join(self._lines)]
+def _near(recipient: str, lines: list[frozenset[str]]) -> list[int]:
+    """The lines from a recipient's name to the next recipient's, or a dozen and two. lines: whom each names."""
+    kept: list[int] = []
+    left = 0
+    for place, named in enumerate(lines):
+        if named:
+            left = _NEAR_LINES if recipient in named else 0
+        if left:
+            left -= 1
+            kept.append(place)
+    return kept
 
 
 def _found(candidates: Iterable[str], ours: frozenset[str]) -> list[str]:
@@ -219,7 +242,7 @@ _LABEL = (
     r"|(?:user|invalid|unknown|mailbox|delivery|target|failed)[^\n@:]{0,60}:"
 )
 _PLACED = re.compile(
-    rf"^[ \t>*]{{0,12}}(?:{_LABEL})?[ \t]{{0,8}}[<'\"(\[]?(?:smtp:|mailto:)?({_ADDRESS})"
+    rf"^[ \t>*]{{0,12}}(?:-{{1,2}}>[ \t]{{0,4}})?(?:{_LABEL})?[ \t]{{0,8}}[<'\"(\[]?(?:smtp:|mailto:)?({_ADDRESS})"
     rf"(?=[>'\")\]]{{0,2}}(?:$|[\s:(,;]|\.{{3}}))",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -228,7 +251,10 @@ _TO_LINE = re.compile(
     rf"[ \t]{{0,4}}:?[ \t]{{0,4}}<?({_ADDRESS})",
     re.IGNORECASE | re.MULTILINE,
 )
-_TOLD_OTHERWISE = re.compile(r"\bsuccess|\brelayed\b|\berfolgreich")  # a report that all went well
+# A report that all went well, or a filter's about a mail that somebody sent to its reader.
+_TOLD_OTHERWISE = re.compile(
+    r"\bsuccess|\brelayed\b|\berfolgreich|\bin (?:an? )?(?:e-?mail|mail|message) (?:to|for) you\b"
+)
 _REPLY_LINE = re.compile(r"^\W{0,6}[45]\d\d[ -]", re.MULTILINE)
 _NEAR_LINES = 14
 # As Postfix and Exim write them; the rules of body.toml with `whole` say what follows.
@@ -236,8 +262,18 @@ _EARLY_COMMANDS = ("to MAIL FROM c", "to EHLO c", "to HELO c", "after MAIL FROM"
 _OUR_FIELDS = ("to", "from", "delivered-to", "cc")
 _NOBODY: frozenset[str] = frozenset()
 _DAEMONS = re.compile(r"(?:mailer-daemon|postmaster|mail-daemon|abuse|hostmaster|noreply|no-reply)@")
-_SAID = re.compile(
-    r"(?:^|[\s<>\"'(:=])[45]\d\d(?:[ -]|$)|(?<![\d.])[45]\.\d{1,3}\.\d{1,3}(?![\d.])"
-    r"|\bsaid:|<<<|diagnostic|reason:|error:",
-    re.IGNORECASE,
-)
+# A code of a failure; as in `status_codes`, what must not stand before it is asked behind its first characters.
+_CODE = re.compile(r"[45](?:\d\d(?<![^\s<>\"'(:=]...)(?:[ -]|$)|\.(?<![\d.]..)\d{1,3}\.\d{1,3}(?![\d.]))")
+
+
+def _is_said(line: str) -> bool:
+    """Whether a line holds a server's words: a code, or a label before them."""
+    if ("5" in line or "4" in line) and _CODE.search(line):
+        return True
+    if ":" in line:
+        lowered = line.lower()
+        return any(label in lowered for label in _LABELS) or "<<<" in line
+    return "<<<" in line or ("iagnostic" in line and "diagnostic" in line.lower())
+
+
+_LABELS = ("said:", "reason:", "error:", "diagnostic")

@@ -20,7 +20,7 @@ _AGGREGATES = (
 
 def kind_of(root: Part, parts: list[Part]) -> tuple[MailKind, str]:
     """The kind, and for an unreadable mail why: nothing in it could be decided."""
-    if not len(root.headers):
+    if not root.headers.has_fields():
         return MailKind.UNREADABLE, "no header fields"
     if root.kind in _OPAQUE:
         return MailKind.UNREADABLE, f"sealed: {root.kind}"

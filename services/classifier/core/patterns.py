@@ -38,7 +38,7 @@ def plain_words(text: str) -> str:
     if lowered.isascii():  # the same as below, ten times as fast
         lowered = lowered.encode("ascii").translate(_ASCII_PUNCTUATION, _ASCII_DROPPED).decode("ascii")
     else:
-        lowered = lowered.translate(_PUNCTUATION)
+        lowered = _ALL_BLANKED.sub(" ", _ALL_DROPPED.sub("", lowered))  # str.translate looks up every character
     spaced = " ".join(lowered.replace("..", " ").split())
     return f" {spaced} ".replace(". ", " . ")
 
@@ -62,7 +62,11 @@ def _without_addresses(text: str) -> str:
 
 def _folded(text: str) -> str:
     """Without accents and in one width, since servers write `boîte pleine` with accents and without."""
-    return normalize("NFC", normalize("NFKD", text).translate(_FOLDED))
+    plain = _ACCENTS.sub("", normalize("NFKD", text))
+    for letter, plainer in _PLAINER:
+        if letter in plain:
+            plain = plain.replace(letter, plainer)
+    return normalize("NFC", plain)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,7 @@ class Pattern:
 
     literal: must be in a text for the pattern to match. expression: then has to be found too; None if the literal says
     it all. words, also: a text without one of each can't match; empty if the pattern has none to be filed under.
+    needs: a text without all of them can't match.
     """
 
     source: str
@@ -78,6 +83,7 @@ class Pattern:
     expression: re.Pattern[str] | None
     words: frozenset[str]
     also: frozenset[str] = frozenset()
+    needs: frozenset[str] = frozenset()
 
     def find(self, plain: str) -> str:
         """What it hits in a text made by `plain_words`, empty if nothing."""
@@ -103,12 +109,13 @@ def compile_pattern(source: str, sets: Sets = NO_SETS) -> Pattern:
         raise PatternError(f"pattern {source!r} has no word to go by")
     literal = _longest_literal(pieces)
     words, also = [*_needed_words(pieces), frozenset[str](), frozenset[str]()][:2]
+    needs = frozenset(piece for piece in solid if isinstance(piece, str) and "*" not in piece)
     plainly = all(isinstance(piece, str) and piece not in ("*", "~") and "*" not in piece for piece in pieces[:-1])
     last = pieces[-1]
     if plainly and isinstance(last, str):
-        return Pattern(source, literal, None, words)
+        return Pattern(source, literal, None, words, needs=needs)
     expression = " " + "".join(_expression(piece) for piece in pieces)
-    return Pattern(source, literal, re.compile(expression), words, also)
+    return Pattern(source, literal, re.compile(expression), words, also, needs)
 
 
 Piece = str | tuple[tuple[str, ...], ...]
@@ -215,14 +222,13 @@ def _wide_pattern(source: str) -> Pattern:
 _TOKEN = re.compile(r"\(([^()]*)\)|\$([a-z][\w-]*)|([^\s()$]+)")
 _DROPPED = "'’‘`´"
 _BLANKED = '"<>()[]{}:;,!?*|-_=/#&+\\^%$~“”«»„（）【】「」、。，：；！'
-_PUNCTUATION = {**{ord(ch): " " for ch in _BLANKED}, **{ord(ch): None for ch in _DROPPED}}
+_ALL_BLANKED = re.compile(f"[{re.escape(_BLANKED)}]+")
+_ALL_DROPPED = re.compile(f"[{_DROPPED}]+")
 _ASCII_PUNCTUATION = bytes(ord(" ") if chr(code) in _BLANKED else code for code in range(256))
 _ASCII_DROPPED = b"'`"
 _PATTERN_PUNCTUATION = {**dict.fromkeys(_BLANKED, " "), **dict.fromkeys(_DROPPED, "")}
-_FOLDED: dict[int, str | None] = {
-    **dict.fromkeys(range(0x300, 0x370)),
-    **{ord(ch): plain for ch, plain in zip("łøıßđæ", ("l", "o", "i", "ss", "d", "ae"), strict=True)},
-}
+_ACCENTS = re.compile("[\u0300-\u036f]+")
+_PLAINER = tuple(zip("łøıßđæ", ("l", "o", "i", "ss", "d", "ae"), strict=True))  # letters that no accent was put on
 _WIDE = re.compile(r"[\u3000-\u9fff\uac00-\ud7af]")  # scripts that put no spaces between words
 # French and Italian articles that lose their vowel: `l'adresse` is the word `adresse`.
 _ELIDED = re.compile(r"\b(?:d|l|all|dell|nell|sull|un)['’](?=[^\W\d_])")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from services.classifier.core.complaints import read_complaint
-from services.classifier.core.notices import Notice, is_null_path, read_notice
+from services.classifier.core.notices import Notice, NoticeOf, is_null_path
 from services.classifier.core.other_mail import kind_of
 from services.classifier.core.reports import STATUS_KINDS, Outcome, read_notice_report, read_report
 from services.classifier.core.rule_book import RuleBook
@@ -52,11 +53,11 @@ class _Reading:
             root, self.rules, self.caps
         )
         if complaint is not None:
-            return self._made(complaint, returned, Notice(""))
+            return self._made(complaint, returned, lambda: Notice(""))
         machine = self._is_machine(root)
         if not (machine or returned or root.kind == "multipart/report" or self._is_list_server(root)):
             return self._other(root, parts)  # no sign of a report (see report_sign), so its text need not be read
-        notice = read_notice(root, self.rules, self.caps)
+        notice = NoticeOf(root, self.rules, self.caps)
         outcome = read_report(root, parts, notice, returned, machine, self.rules, self.caps)
         if outcome is None:
             outcome = read_notice_report(root, notice, returned, self.rules)
@@ -65,20 +66,21 @@ class _Reading:
         return self._other(root, parts)
 
     def _is_machine(self, root: Part) -> bool:
-        sender = words(root.headers.get("from")).lower()[:300]
-        automatic = root.headers.get("auto-submitted").lower().startswith("auto-")
-        if is_null_path(root.headers) or automatic or not sender.strip() or "x-failed-recipients" in root.headers:
+        headers = root.headers
+        automatic = headers.get("auto-submitted").lower().startswith("auto-")
+        if automatic or is_null_path(headers) or "x-failed-recipients" in headers:
             return True
-        return bool(self.rules.signs.sender.search(sender))
+        sender = words(headers.get("from")).lower()[:300]
+        return not sender.strip() or bool(self.rules.signs.sender.search(sender))
 
     def _is_list_server(self, root: Part) -> bool:
         return bool(self.rules.signs.list_server.search(words(root.headers.get("from")).lower()[:300]))
 
-    def _made(self, outcome: Outcome, returned: list[Headers], notice: Notice) -> MailFinding:
+    def _made(self, outcome: Outcome, returned: list[Headers], notice: Callable[[], Notice]) -> MailFinding:
         bounce_class = worst(tuple(one.bounce_class for one in outcome.recipients))
         leading = next((one for one in outcome.recipients if one.bounce_class is bounce_class), None)
         named = any("message-id" in headers for headers in returned)
-        body = "" if named else (notice.text + "\n" + notice.rest)[:BODY_LIMIT]
+        body = "" if named else f"{notice().text}\n{notice().rest}"[:BODY_LIMIT]
         return MailFinding(
             bounce_class,
             outcome.kind,

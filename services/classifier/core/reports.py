@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from services.classifier.core.bounces import DIAGNOSTIC_LIMIT, Evidence, Verdict, before_recipient, evidence, judge
 from services.classifier.core.notices import Notice, Quotes, addresses, is_null_path, is_report
@@ -21,8 +21,7 @@ _OTHER_REPORTS = frozenset(("disposition-notification", "tlsrpt", "feedback-repo
 SUCCESS = frozenset(("delivered", "relayed", "expanded"))
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What a tier decided. reports: the per-message fields of its report parts, for the ids in them."""
 
     tier: int
@@ -33,7 +32,13 @@ class Outcome:
 
 
 def read_report(
-    root: Part, parts: list[Part], notice: Notice, returned: list[Headers], machine: bool, rules: RuleBook, caps: Caps
+    root: Part,
+    parts: list[Part],
+    notice: Callable[[], Notice],
+    returned: list[Headers],
+    machine: bool,
+    rules: RuleBook,
+    caps: Caps,
 ) -> Outcome | None:
     """Tier 2. None if there is no delivery-status part with a recipient, or if a person passed one on.
 
@@ -98,7 +103,7 @@ def _finding(
     if not complete and _is_thin(group.diagnostic):
         found = evidence((group.diagnostic, *quotes.about(group.final or address)), group.status, hosts)
         verdict = _verdict(group.action, found, rules)
-    if verdict.bounce_class is BounceClass.HARD and quotes.tells_command:
+    if verdict.bounce_class is BounceClass.HARD and quotes.tells_command():
         verdict = before_recipient(quotes.about(group.final or address), found, rules) or verdict
     return RecipientFinding(
         address=address,
@@ -146,11 +151,14 @@ def _named(group: RecipientStatus, root: Part, returned: list[Headers]) -> str:
     return ""
 
 
-def read_notice_report(root: Part, notice: Notice, returned: list[Headers], rules: RuleBook) -> Outcome | None:
+def read_notice_report(
+    root: Part, reader: Callable[[], Notice], returned: list[Headers], rules: RuleBook
+) -> Outcome | None:
     """Tier 3: a notice without a usable report part. None if the mail is no such notice."""
     headers = root.headers
     if root.params.get("report-type", "").lower() in _OTHER_REPORTS:
         return None
+    notice = reader()
     if not is_report(headers, notice, bool(returned), rules) or (
         is_list_mail(headers) and "x-failed-recipients" not in headers
     ):
@@ -160,7 +168,7 @@ def read_notice_report(root: Part, notice: Notice, returned: list[Headers], rule
     delayed = _is_delay(subject, notice, rules)
     if not named:
         return None
-    quotes = Quotes(notice, named, several=len(named) > 1)
+    quotes = Quotes(reader, named, several=len(named) > 1)
     return Outcome(3, MailKind.DSN, tuple(_noticed(address, quotes, delayed, rules) for address in named))
 
 

@@ -30,6 +30,13 @@ def test_jsonl_gives_one_object_per_file_with_the_path_as_given() -> None:
     assert (second["class"], second["recipients"], second["tier"], second["rule"]) == ("none", [], None, None)
 
 
+def test_jsonl_names_no_recipient_of_a_redacted_complaint() -> None:
+    run = RUNNER.invoke(app, ["classify", "--jsonl", REDACTED])
+    told = json.loads(run.stdout)
+    assert (told["class"], told["recipients"], told["rule"]) == ("feedback_loop", [], "arf.abuse")
+    assert told["references"], "what such a complaint acts by"
+
+
 def test_files_may_be_listed_in_a_file_or_on_standard_input(tmp_path: Path) -> None:
     listed = tmp_path / "list"
     listed.write_text(f"{BOUNCE}\n\n{HUMAN}\n")
