@@ -6,9 +6,9 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 
 from services.sender.core.outcomes import Sending, Step, after_failed_look, after_look, unanswered
+from services.sender.handler.delivering.batch_pool import BatchPool
 from services.sender.handler.delivering.results import tell
 from services.sender.handler.delivering.works import Works, ids, now
 from shared.domain.errors import ApiConnectError, BrokerOrDatabaseDown, MailGone, PermissionMissing
@@ -23,7 +23,6 @@ from shared.telemetry import SENDS, log
 _AT_ONCE = 8
 _BATCH = 40
 _WRITTEN_AT_ONCE = 5
-_IDLE_SECONDS = 1.0
 
 
 class Looking:
@@ -31,25 +30,11 @@ class Looking:
 
     def __init__(self, works: Works) -> None:
         self._works = works
-        self._free = threading.Semaphore(_AT_ONCE)
+        self._pool = BatchPool("send-look", _AT_ONCE, self._take, self._look, failed="sends.look_failed")
 
     def run(self, stop: threading.Event) -> None:
         """Looks until `stop` is set."""
-        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="send-look") as executor:
-            while not stop.is_set():
-                if not self._free.acquire(timeout=_IDLE_SECONDS):
-                    continue
-                batch = self._take()
-                if not batch:
-                    self._free.release()
-                    stop.wait(_IDLE_SECONDS)
-                    continue
-                executor.submit(self._look, batch, stop).add_done_callback(self._done)
-
-    def _done(self, future: Future[None]) -> None:
-        self._free.release()
-        if error := future.exception():
-            log.error("sends.look_failed", error=str(error), exc_info=error)
+        self._pool.run(stop)
 
     def _take(self) -> list[Unknown]:
         """Their leases are renewed while they are looked for: however long that takes, nobody else begins it anew."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
+from services.sender.handler.delivering.batch_pool import BatchPool
 from services.sender.handler.delivering.works import Works, ids
 from shared.contracts.sending import SendMail
 from shared.domain.errors import ApiConnectError, BrokerOrDatabaseDown, MailGone, Permanent
@@ -22,7 +22,6 @@ from shared.telemetry import log
 
 _AT_ONCE = 4
 _BATCH = 30
-_IDLE_SECONDS = 1.0
 
 
 class ReadingBack:
@@ -30,25 +29,11 @@ class ReadingBack:
 
     def __init__(self, works: Works) -> None:
         self._works = works
-        self._free = threading.Semaphore(_AT_ONCE)
+        self._pool = BatchPool("send-read-back", _AT_ONCE, self._take, self._read, failed="sends.read_back_failed")
 
     def run(self, stop: threading.Event) -> None:
         """Reads until `stop` is set."""
-        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="send-read-back") as executor:
-            while not stop.is_set():
-                if not self._free.acquire(timeout=_IDLE_SECONDS):
-                    continue
-                batch = self._take()
-                if not batch:
-                    self._free.release()
-                    stop.wait(_IDLE_SECONDS)
-                    continue
-                executor.submit(self._read, batch).add_done_callback(self._done)
-
-    def _done(self, future: Future[None]) -> None:
-        self._free.release()
-        if error := future.exception():
-            log.error("sends.read_back_failed", error=str(error), exc_info=error)
+        self._pool.run(stop)
 
     def _take(self) -> list[ReadBack]:
         try:
@@ -58,7 +43,7 @@ class ReadingBack:
             log.warning("sends.not_read_back", error=str(down))
             return []
 
-    def _read(self, batch: Sequence[ReadBack]) -> None:
+    def _read(self, batch: Sequence[ReadBack], _: threading.Event) -> None:
         with self._works.units.database.transaction() as connection:
             server = send_servers.by_id(connection, [batch[0].server_id])[batch[0].server_id]
         found: list[tuple[int, SentIds]] = []
