@@ -116,7 +116,8 @@ class SendMail(Shape):
     list_unsubscribe: (
         Annotated[str, StringConstraints(max_length=900, pattern=r"^(https://|mailto:)[^\s<>,]+$")] | None
     ) = Field(
-        default=None, description="https: or mailto: target of List-Unsubscribe; https makes it one-click (RFC 8058)"
+        default=None,
+        description="https: or mailto: target of List-Unsubscribe; https makes it one-click (RFC 8058); left out: the list's",
     )
     not_before: AwareDatetime | None = Field(default=None, description="with a time zone")
     expires_at: AwareDatetime | None = Field(default=None, description="not sent any more from then on")

@@ -65,11 +65,13 @@ class KeyRecord:
 
 @dataclass(frozen=True, slots=True)
 class ListRecord:
-    """A list of subscribers."""
+    """A list of subscribers. unsubscribe_url, unsubscribe_mailto: for List-Unsubscribe, with placeholders; None: nothing."""
 
     uid: str
     customer: str
     name: str
+    unsubscribe_url: str | None = None
+    unsubscribe_mailto: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

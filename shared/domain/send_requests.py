@@ -10,6 +10,7 @@ from uuid import UUID
 
 from shared.domain.mailboxes import Provider
 from shared.domain.sending import Reason, SendState
+from shared.domain.unsubscribing import ListUnsubscribing
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +79,9 @@ class KnownSend:
 class SendFacts:
     """What the database says about a batch of requests, never of customers that none of them is of.
 
-    customers: uid -> id. servers: by customer. lists, campaigns, groups: (customer, uid). subscribers: (list, address) -> id and
-    status. stopped: (group, address). blacklisted: (customer, or None for everybody's, and address). known: (customer, key).
+    customers: uid -> id. servers: by customer. lists, campaigns, groups: (customer, uid). unsubscribing: by list, of those that
+    have such a setting. subscribers: (list, address) -> id, status and uid. stopped: (group, address). blacklisted: (customer, or
+    None for everybody's, and address). known: (customer, key).
     """
 
     askers: Mapping[str, Asker] = field(default_factory=dict)
@@ -88,7 +90,8 @@ class SendFacts:
     lists: Mapping[tuple[int, str], int] = field(default_factory=dict)
     campaigns: Mapping[tuple[int, str], Campaign] = field(default_factory=dict)
     groups: Mapping[tuple[int, str], int] = field(default_factory=dict)
-    subscribers: Mapping[tuple[int, str], tuple[int, str]] = field(default_factory=dict)
+    unsubscribing: Mapping[int, ListUnsubscribing] = field(default_factory=dict)
+    subscribers: Mapping[tuple[int, str], tuple[int, str, str]] = field(default_factory=dict)
     stopped: AbstractSet[tuple[int, str]] = frozenset()
     blacklisted: AbstractSet[tuple[int | None, str]] = frozenset()
     stored: Mapping[UUID, StoredAttachment] = field(default_factory=dict)

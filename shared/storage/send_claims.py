@@ -29,7 +29,11 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A send in hand. sealed: its body, None if it is gone. attempts: calls so far. first_call_at: aware UTC, None: not called yet."""
+    """A send in hand. sealed: its body, None if it is gone. attempts: calls so far. first_call_at: aware UTC, None: not called yet.
+
+    list_uid, unsubscribe_url, unsubscribe_mailto: its list's, as they are now. campaign_uid: its campaign's. subscriber_uid: of its
+    only recipient in that list, None if there are several or that one is gone; read only where the list has such a setting.
+    """
 
     send_id: int
     uid: UUID
@@ -45,6 +49,11 @@ class Claimed:
     accepted_at: datetime
     expires_at: datetime | None
     recipients: int
+    list_uid: str | None = None
+    unsubscribe_url: str | None = None
+    unsubscribe_mailto: str | None = None
+    campaign_uid: str | None = None
+    subscriber_uid: str | None = None
 
 
 def due(connection: Connection, server: Server, limit: int) -> list[Due]:
@@ -104,9 +113,15 @@ def load(connection: Connection, send_ids: Sequence[int]) -> list[Claimed]:
         return cursor.execute(
             """
             select s.id as send_id, s.uid, s.customer_id, s.integration, s.attempts, s.lookups, s.first_call_at,
-                   s.message_id, s.reference, s.draft_id, b.sealed, s.accepted_at, s.expires_at, s.recipients
+                   s.message_id, s.reference, s.draft_id, b.sealed, s.accepted_at, s.expires_at, s.recipients,
+                   l.uid as list_uid, l.unsubscribe_url, l.unsubscribe_mailto, p.uid as campaign_uid,
+                   case when s.recipients = 1 and coalesce(l.unsubscribe_url, l.unsubscribe_mailto) is not null then (
+                       select u.uid from send_recipients r
+                       join subscribers u on u.list_id = s.list_id and (u.id = r.subscriber_id or u.email = r.address)
+                       where r.send_id = s.id limit 1) end as subscriber_uid
             from unnest(%s::bigint[]) with ordinality as t (id, n)
-            join sends s on s.id = t.id left join send_bodies b on b.send_id = s.id order by t.n
+            join sends s on s.id = t.id left join send_bodies b on b.send_id = s.id
+            left join lists l on l.id = s.list_id left join campaigns p on p.id = s.campaign_id order by t.n
             """,
             (list(send_ids),),
         ).fetchall()

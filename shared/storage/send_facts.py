@@ -8,6 +8,7 @@ from typing import Final
 from shared.domain.mailboxes import Provider
 from shared.domain.send_requests import Asker, Campaign, KnownSend, UsableServer
 from shared.domain.sending import SendState
+from shared.domain.unsubscribing import ListUnsubscribing
 from shared.storage.database import Connection
 from shared.storage.send_servers import MOST_RECIPIENTS
 
@@ -83,6 +84,18 @@ def lists(connection: Connection, uids: Iterable[str]) -> dict[tuple[int, str], 
     return {(row[0], row[1]): row[2] for row in rows}
 
 
+def unsubscribing(connection: Connection, list_ids: Iterable[int]) -> dict[int, ListUnsubscribing]:
+    """List -> what it says in List-Unsubscribe, of those that say anything."""
+    rows = connection.execute(
+        """
+        select id, uid, unsubscribe_url, unsubscribe_mailto from lists
+        where id = any(%s) and coalesce(unsubscribe_url, unsubscribe_mailto) is not null
+        """,
+        (list(list_ids),),
+    )
+    return {row[0]: ListUnsubscribing(*row[1:]) for row in rows}
+
+
 def campaigns(connection: Connection, uids: Iterable[str]) -> dict[tuple[int, str], Campaign]:
     """(customer, uid) -> campaign."""
     rows = connection.execute(
@@ -109,17 +122,19 @@ def blacklisted(connection: Connection, addresses: Sequence[str]) -> set[tuple[i
     return {(row[0], row[1]) for row in rows}
 
 
-def subscribers(connection: Connection, pairs: Iterable[tuple[int, str]]) -> dict[tuple[int, str], tuple[int, str]]:
-    """(list, address) -> subscriber and status. pairs: customer and address."""
+def subscribers(
+    connection: Connection, pairs: Iterable[tuple[int, str]]
+) -> dict[tuple[int, str], tuple[int, str, str]]:
+    """(list, address) -> subscriber, status and uid. pairs: customer and address."""
     rows = connection.execute(
         """
-        select s.list_id, s.email, s.id, s.status
+        select s.list_id, s.email, s.id, s.status, s.uid
         from unnest(%s::bigint[], %s::text[]) as w (customer_id, email)
         join subscribers s on s.email = w.email and s.customer_id = w.customer_id
         """,
         _columns(pairs),
     )
-    return {(row[0], row[1]): (row[2], row[3]) for row in rows}
+    return {(row[0], row[1]): (row[2], row[3], row[4]) for row in rows}
 
 
 def stopped(connection: Connection, pairs: Iterable[tuple[int, str]]) -> set[tuple[int, str]]:

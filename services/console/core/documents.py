@@ -25,6 +25,7 @@ from pydantic import (
 )
 
 from shared.domain.mailboxes import normalize_address
+from shared.domain.unsubscribing import checked_mailto, checked_url
 from shared.mail.tracking_links import UrlPattern
 
 _ADDRESS = re.compile(r"[^\s@<>,;:\"]+@[^\s@<>,;:\"]+\.[^\s@<>,;:\"]+\Z|[^\s@<>,;:\"]+@localhost\Z")
@@ -208,11 +209,16 @@ def _subscriber(value: Any) -> Any:
 
 
 class ListPart(Part):
-    """A list. Its subscribers are addresses or `{email, status, uid}`, here or in a CSV file with these columns."""
+    """A list. Its subscribers are addresses or `{email, status, uid}`, here or in a CSV file with these columns.
+
+    unsubscribe_url, unsubscribe_mailto: List-Unsubscribe of its mails, with {subscriber}, {list} and {campaign}; null: none.
+    """
 
     uid: Name
     customer: Name
     name: Name | None = None
+    unsubscribe_url: Annotated[str, AfterValidator(checked_url)] | None = None
+    unsubscribe_mailto: Annotated[str, AfterValidator(checked_mailto)] | None = None
     subscribers: list[Annotated[SubscriberPart, BeforeValidator(_subscriber)]] | None = None
     subscribers_csv: str | None = None
 

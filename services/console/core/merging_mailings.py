@@ -23,7 +23,8 @@ def merge_lists(scene: Scene) -> None:
         if present is not None:
             scene.same_customer((*entry.path, "customer"), present.customer, part.customer, "list")
         base = present or ListRecord(part.uid, part.customer, part.name or part.uid)
-        scene.wanted.lists[part.uid] = replace(base, name=part.name or base.name)
+        changes = said(part, "unsubscribe_url", "unsubscribe_mailto")
+        scene.wanted.lists[part.uid] = replace(base, name=part.name or base.name, **changes)
         if part.subscribers is not None or part.subscribers_csv is not None:
             rows = [*(part.subscribers or ()), *scene.outside.subscribers.get(entry.path, ())]
             scene.wanted.subscribers[part.uid] = _once_each(scene, entry.path, part.uid, rows)

@@ -11,9 +11,9 @@ from uuid import UUID
 import idna
 
 from services.sender.core.addresses import BadAddress, wire_address
-from services.sender.core.recipient_checks import recipients_of
+from services.sender.core.recipient_checks import crossing, recipients_of
 from services.sender.core.rejections import Rejection
-from services.sender.core.server_checks import server_problem
+from services.sender.core.server_checks import list_field, server_problem
 from shared.contracts.sending import SendMail
 from shared.domain.mailboxes import normalize_address
 from shared.domain.send_requests import (
@@ -26,6 +26,7 @@ from shared.domain.send_requests import (
     UsableServer,
 )
 from shared.domain.sending import Reason
+from shared.domain.unsubscribing import ListUnsubscribing, NoTarget
 
 Check = Callable[[SendMail], Rejection | None]
 
@@ -143,7 +144,8 @@ def _planned(
         return belongs
     list_id, campaign, group_id = belongs
     own = {uid: file for uid, file in facts.stored.items() if file.customer_id == customer_id}
-    server = _server(request, facts.servers.get(customer_id, ()), assigned, own)
+    listed = _list_setting(request, list_id, facts)
+    server = _server(request, facts.servers.get(customer_id, ()), assigned, own, listed=listed is not None)
     if isinstance(server, Rejection):
         return server
     for n, attachment in enumerate(request.attachments):
@@ -152,6 +154,8 @@ def _planned(
     for field, recipient in recipients_of(request):
         if why := _suppressed(addresses(recipient.email), customer_id, list_id, group_id, facts):
             return Rejection(Reason.SUPPRESSED, f"{field}.email", f"This recipient {why}; take it out.")
+    if listed is not None and (problem := _not_filled(request, listed, list_id, facts)):
+        return problem
     return NewSend(
         uid=asked.send_uid,
         customer_id=customer_id,
@@ -204,20 +208,22 @@ def _server(
     usable: Sequence[UsableServer],
     assigned: Mapping[int, int],
     stored: Mapping[UUID, StoredAttachment],
+    *,
+    listed: bool,
 ) -> UsableServer | Rejection:
     """The one that is named, even when it is held; else, of those that can send, the one with the fewest sends before this.
 
-    A server whose provider would not take the mail as it is, is none.
+    A server whose provider would not take the mail as it is, is none. listed: the list's List-Unsubscribe comes into it.
     """
     if request.server is not None:
         named = next((server for server in usable if server.uid == request.server), None)
         if named is None:
             return Rejection(Reason.NOT_YOURS, "server", _NOT_YOURS.format(thing="delivery server"))
-        return server_problem(request, named, stored) or named
+        return server_problem(request, named, stored, listed=listed) or named
     if not usable:
         return Rejection(Reason.NO_DELIVERY_SERVER, "server", "The customer has no delivery server; set one up first.")
     ordered = sorted(usable, key=lambda server: (server.held, server.waiting + assigned.get(server.server_id, 0)))
-    problems = [server_problem(request, server, stored) for server in ordered]
+    problems = [server_problem(request, server, stored, listed=listed) for server in ordered]
     fit = next((server for server, problem in zip(ordered, problems, strict=True) if problem is None), None)
     return fit or problems[0] or ordered[0]
 
@@ -245,7 +251,26 @@ def _recipients(request: SendMail, list_id: int | None, facts: SendFacts) -> lis
     return found
 
 
-def _subscriber(forms: tuple[str, ...], list_id: int | None, facts: SendFacts) -> tuple[int, str] | None:
+def _list_setting(request: SendMail, list_id: int | None, facts: SendFacts) -> ListUnsubscribing | None:
+    """What the send's list adds to the mail; a target of the request's own goes before it."""
+    return None if request.list_unsubscribe or list_id is None else facts.unsubscribing.get(list_id)
+
+
+def _not_filled(
+    request: SendMail, setting: ListUnsubscribing, list_id: int | None, facts: SendFacts
+) -> Rejection | None:
+    """Why the list's targets can't be made for this mail."""
+    people = [recipient for _, recipient in recipients_of(request)]
+    found = _subscriber(addresses(people[0].email), list_id, facts) if len(people) == 1 else None
+    try:
+        setting.targets(subscriber=found[2] if found else None, campaign=request.campaign)
+    except NoTarget as fault:
+        field = {"subscriber": crossing(request, 1), "campaign": "campaign"}.get(fault.lacks, list_field(request))
+        return Rejection(Reason.INVALID, field, str(fault))
+    return None
+
+
+def _subscriber(forms: tuple[str, ...], list_id: int | None, facts: SendFacts) -> tuple[int, str, str] | None:
     if list_id is None:
         return None
     return next((found for form in forms if (found := facts.subscribers.get((list_id, form)))), None)

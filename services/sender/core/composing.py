@@ -6,7 +6,7 @@ The same send composed twice is the same to the byte, whenever and wherever: a r
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -61,18 +61,26 @@ class NotComposable(ValueError):
 
 
 def compose(
-    request: SendMail, sender: SenderFacts, ids: Ids, *, date: datetime, stored: Mapping[UUID, bytes]
+    request: SendMail,
+    sender: SenderFacts,
+    ids: Ids,
+    *,
+    date: datetime,
+    stored: Mapping[UUID, bytes],
+    list_targets: Sequence[str] = (),
 ) -> Composed:
     """The mail. Raises NotComposable.
 
     date: of the Date field, aware; the same for every try. stored: the stored attachments that the request names.
+    list_targets: of List-Unsubscribe, from the list's settings; the request's own goes before them.
     Recipients stand in To, Cc and Bcc: both APIs deliver to what these fields name and take Bcc off on the way. Source: Gmail
     API reference, users.messages.send. No page of Microsoft's says so for MIME, but gateways from SMTP to Graph live by it.
     """
     unique = hashlib.sha256(f"{ids.reference}\0{ids.message_id}".encode()).hexdigest()[:24]
     subject, text, html = _bodies(request, sender)
     people = {kind: _people(kind, getattr(request, kind)) for kind in ("to", "cc", "bcc")}
-    head = _head(request, sender, ids, date, subject, people)
+    targets = (request.list_unsubscribe,) if request.list_unsubscribe else list_targets
+    head = _head(request, sender, ids, date, subject, people, _unsubscribing(targets))
     body = _body(request, text, html, stored, unique)
     return Composed(
         head.encode("ascii") + body,
@@ -91,6 +99,7 @@ def _head(
     date: datetime,
     subject: str,
     people: Mapping[str, list[tuple[str, str]]],
+    unsubscribing: str,
 ) -> str:
     """All fields of the mail but those of its body, in the order of RFC 5322 §3.6, then the request's own in theirs."""
     name = from_header_name(request.from_name, sender.from_name)
@@ -107,19 +116,20 @@ def _head(
         f"Message-ID: <{ids.message_id}>\r\n",
         text_field("Subject", subject),
         f"{REFERENCE_HEADER}: {ids.reference}\r\n",
-        *_unsubscribing(request.list_unsubscribe),
+        unsubscribing,
         *(text_field(header.name, header.value) for header in request.headers),
         "MIME-Version: 1.0\r\n",
     ]
     return "".join(fields)
 
 
-def _unsubscribing(target: str | None) -> tuple[str, ...]:
-    """RFC 2369 §3.2, and one click for https (RFC 8058 §3.1)."""
-    if not target:
-        return ()
-    one_click = "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n" if target.startswith("https:") else ""
-    return f"List-Unsubscribe: <{target}>\r\n", one_click
+def _unsubscribing(targets: Sequence[str]) -> str:
+    """RFC 2369 §3.2, and one click where one is https (RFC 8058 §3.1). Each target has a line: none is broken within."""
+    if not targets:
+        return ""
+    https = any(target.startswith("https:") for target in targets)
+    one_click = "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n" if https else ""
+    return "List-Unsubscribe: " + ",\r\n ".join(f"<{target}>" for target in targets) + "\r\n" + one_click
 
 
 def _body(request: SendMail, text: str | None, html: str | None, stored: Mapping[UUID, bytes], unique: str) -> bytes:

@@ -18,10 +18,18 @@ _LINE: Final = 78 / 76  # base64 in lines of 76 characters, each ended by two
 
 
 def server_problem(
-    request: SendMail, server: UsableServer, stored: Mapping[UUID, StoredAttachment]
+    request: SendMail, server: UsableServer, stored: Mapping[UUID, StoredAttachment], *, listed: bool = False
 ) -> Rejection | None:
-    """What stands in the way of sending this request through this server; None if nothing does."""
-    return _too_many(request, server) or _not_kept(request, server) or _too_large(request, server, stored)
+    """What stands in the way of sending this request through this server; None if nothing does.
+
+    listed: the settings of the send's list bring a List-Unsubscribe.
+    """
+    return _too_many(request, server) or _not_kept(request, server, listed) or _too_large(request, server, stored)
+
+
+def list_field(request: SendMail) -> str:
+    """The field that says which list a send is of: the campaign's is its list where it names none."""
+    return "list" if request.list_uid else "campaign"
 
 
 def _too_many(request: SendMail, server: UsableServer) -> Rejection | None:
@@ -33,13 +41,15 @@ def _too_many(request: SendMail, server: UsableServer) -> Rejection | None:
     return Rejection(Reason.INVALID, crossing(request, most), detail)
 
 
-def _not_kept(request: SendMail, server: UsableServer) -> Rejection | None:
+def _not_kept(request: SendMail, server: UsableServer, listed: bool) -> Rejection | None:
     """In JSON Exchange takes five X- headers, ours among them; any other would be lost."""
     if server.mode != "json":
         return None
     asked = [(f"headers.{place}.name", header.name) for place, header in enumerate(request.headers)]
     if request.list_unsubscribe:
         asked.insert(0, ("list_unsubscribe", "List-Unsubscribe"))
+    elif listed:
+        asked.insert(0, (list_field(request), "List-Unsubscribe"))
     refused = refused_headers(name for _, name in asked)
     if not refused:
         return None
@@ -48,6 +58,8 @@ def _not_kept(request: SendMail, server: UsableServer) -> Rejection | None:
     detail = (
         f"{server.uid} sends by JSON and would not keep {named}. Leave them out, or use a server that sends as MIME."
     )
+    if listed:
+        detail += " The list's settings add List-Unsubscribe to each of its mails."
     return Rejection(Reason.HEADERS_NOT_KEPT, field, detail)
 
 

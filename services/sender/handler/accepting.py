@@ -141,19 +141,23 @@ def _facts(connection: Connection, asked: Sequence[Asked]) -> SendFacts:
         for _, recipient in recipients_of(request)
         for form in addresses(recipient.email)
     ]
-    lists = {request.list_uid for _, request in of if request.list_uid}
-    campaigns = {request.campaign for _, request in of if request.campaign}
+    named_lists = {request.list_uid for _, request in of if request.list_uid}
+    named_campaigns = {request.campaign for _, request in of if request.campaign}
+    lists = send_facts.lists(connection, named_lists) if named_lists else {}
+    campaigns = send_facts.campaigns(connection, named_campaigns) if named_campaigns else {}
+    list_ids = {*lists.values(), *(one.list_id for one in campaigns.values() if one.list_id is not None)}
     groups = {request.campaign_group for _, request in of if request.campaign_group}
     stored = {part.stored for _, request in of for part in request.attachments if part.stored}
     return SendFacts(
         askers=askers,
         customers=customers,
         servers=send_facts.servers(connection, {(customer_id, request.server or "") for customer_id, request in of}),
-        lists=send_facts.lists(connection, lists) if lists else {},
-        campaigns=send_facts.campaigns(connection, campaigns) if campaigns else {},
+        lists=lists,
+        campaigns=campaigns,
+        unsubscribing=send_facts.unsubscribing(connection, list_ids) if list_ids else {},
         groups=send_facts.groups(connection, groups) if groups else {},
-        subscribers=send_facts.subscribers(connection, people) if lists or campaigns else {},
-        stopped=send_facts.stopped(connection, people) if groups or campaigns else frozenset(),
+        subscribers=send_facts.subscribers(connection, people) if list_ids else {},
+        stopped=send_facts.stopped(connection, people) if groups or named_campaigns else frozenset(),
         blacklisted=send_facts.blacklisted(connection, sorted({address for _, address in people})),
         stored=attachments.known(connection, stored) if stored else {},
         known=send_facts.known(connection, {(customer_id, request.idempotency_key) for customer_id, request in of}),

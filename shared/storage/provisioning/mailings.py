@@ -40,13 +40,15 @@ _WANTED = f"""
 
 
 def save_list(connection: Connection, row: ListRecord) -> None:
-    """Creates or renames a list; its customer does not change."""
+    """Creates or updates a list; its customer does not change."""
     connection.execute(
         """
-        insert into lists (uid, customer_id, name) values (%s, (select id from customers where uid = %s), %s)
-        on conflict (uid) do update set name = excluded.name
+        insert into lists (uid, customer_id, name, unsubscribe_url, unsubscribe_mailto)
+        values (%s, (select id from customers where uid = %s), %s, %s, %s)
+        on conflict (uid) do update set name = excluded.name, unsubscribe_url = excluded.unsubscribe_url,
+            unsubscribe_mailto = excluded.unsubscribe_mailto
         """,
-        (row.uid, row.customer, row.name),
+        (row.uid, row.customer, row.name, row.unsubscribe_url, row.unsubscribe_mailto),
     )
 
 

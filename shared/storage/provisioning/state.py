@@ -78,7 +78,12 @@ def _keys(connection: Connection) -> list[KeyRecord]:
 
 
 def _lists(connection: Connection) -> list[ListRecord]:
-    rows = connection.execute("select l.uid, c.uid, l.name from lists l join customers c on c.id = l.customer_id")
+    rows = connection.execute(
+        """
+        select l.uid, c.uid, l.name, l.unsubscribe_url, l.unsubscribe_mailto
+        from lists l join customers c on c.id = l.customer_id
+        """
+    )
     return [ListRecord(*row) for row in rows]
 
 

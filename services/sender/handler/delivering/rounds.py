@@ -88,7 +88,7 @@ class Round:
             try:
                 mails.append(Prepared(send, *mail_of(self._works.sealer, self._server, send, self._attachment)))
             except NotComposed as fault:
-                self._unfit.append(Outcome(send.send_id, SendState.FAILED, fault.reason, str(fault)))
+                self._unfit.append(Outcome(send.send_id, fault.state, fault.reason, str(fault)))
             except BrokerOrDatabaseDown:
                 raise
             except Exception as bug:  # noqa: BLE001 - it would come first in each round, and stop the server's others

@@ -166,6 +166,38 @@ def test_https_is_one_click_and_mailto_is_not() -> None:
     assert by_mail["list-unsubscribe-post"] is None
 
 
+@pytest.mark.parametrize(
+    ("targets", "head"),
+    [
+        (("https://a.example/u",), "List-Unsubscribe: <https://a.example/u>\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"),
+        (("mailto:u@a.example",), "List-Unsubscribe: <mailto:u@a.example>\r\nMIME-Version"),
+        (
+            ("https://a.example/u", "mailto:u@a.example"),
+            "List-Unsubscribe: <https://a.example/u>,\r\n <mailto:u@a.example>\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n",
+        ),
+    ],
+)  # fmt: skip
+def test_a_lists_targets_stand_in_the_mail_with_one_click_where_one_is_https(
+    targets: tuple[str, ...], head: str
+) -> None:
+    mime = compose(a_request(), SENDER, IDS, date=NOW, stored={}, list_targets=targets).mime
+    assert head.encode() in mime
+    assert len(read(mime).get_all("list-unsubscribe", [])) == 1
+
+
+def test_the_requests_own_target_goes_before_the_lists() -> None:
+    own = a_request(list_unsubscribe="mailto:own@example.com")
+    found = read(compose(own, SENDER, IDS, date=NOW, stored={}, list_targets=("https://a.example/u",)).mime)
+    assert found["list-unsubscribe"] == "<mailto:own@example.com>"
+    assert found["list-unsubscribe-post"] is None
+
+
+def test_two_targets_of_the_greatest_length_keep_every_line_short_enough() -> None:
+    longest = ("https://a.example/".ljust(900, "x"), "mailto:u@a.example?subject=".ljust(900, "x"))
+    mime = compose(a_request(), SENDER, IDS, date=NOW, stored={}, list_targets=longest).mime
+    assert max(len(line) for line in mime.split(b"\r\n")) <= 998
+
+
 def test_the_requests_headers_are_kept_in_order_doubles_too() -> None:
     given = [
         ("X-B", "1"),

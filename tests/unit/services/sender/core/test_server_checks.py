@@ -55,6 +55,18 @@ def test_headers_that_json_would_lose_are_named(fields: dict[str, Any], field: s
     assert problem(mode="mime", **fields) is None
 
 
+@pytest.mark.parametrize(("named", "field"), [({"list": "news"}, "list"), ({"campaign": "november"}, "campaign")])
+def test_the_lists_own_list_unsubscribe_would_be_lost_by_json_too(named: dict[str, str], field: str) -> None:
+    by_json = UsableServer(1, "shop", "shop@acme.example", MICROSOFT, mode="json")
+    found = server_problem(a_request(**named), by_json, {}, listed=True)
+    assert found is not None
+    assert (found.reason, found.field) == ("headers_not_kept", field)
+    assert "List-Unsubscribe" in found.detail
+    assert "The list's settings add" in found.detail
+    by_mime = UsableServer(1, "shop", "shop@acme.example", MICROSOFT)
+    assert server_problem(a_request(**named), by_mime, {}, listed=True) is None
+
+
 def test_four_headers_of_ones_own_go_by_json_beside_ours() -> None:
     assert problem(mode="json", headers=headers("X-1", "x-2", "X-3", "X-4")) is None
 
