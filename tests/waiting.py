@@ -11,7 +11,7 @@ from typing import TypeVar
 Result = TypeVar("Result")
 
 
-def until(holds: Callable[[], object], at_most_seconds: float = 15.0) -> bool:
+def until(holds: Callable[[], object], at_most_seconds: float = 40.0) -> bool:
     """Waits until `holds`; whether it came true in time."""
     end = time.monotonic() + at_most_seconds
     while not holds():

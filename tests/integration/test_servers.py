@@ -38,7 +38,7 @@ def get(url: str) -> str | None:
         return str(message.payload)
 
 
-def until(true: Callable[[], bool], seconds: float = 10) -> bool:
+def until(true: Callable[[], bool], seconds: float = 30) -> bool:
     """Whether `true()` comes to hold in time."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

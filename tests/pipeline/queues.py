@@ -169,7 +169,7 @@ class Queues:
         """The whole line, until these mails are served."""
         with self.line():
             self.publish(mails, times=times)
-            assert until(self.served, 30), rows(self.database, "select stage, count(*) from fetched_mail group by 1")
+            assert until(self.served, 60), rows(self.database, "select stage, count(*) from fetched_mail group by 1")
 
 
 def ended(process: Process) -> Result:

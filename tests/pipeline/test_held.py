@@ -79,7 +79,7 @@ def test_a_release_in_the_middle_of_a_burst_loses_and_doubles_nothing(
     with queues.line():
         queues.publish(more)
         assert command("bounces", "held", "release", "--all").returncode == 0
-        assert until(queues.served, 30)
+        assert until(queues.served, 60)
     assert command("bounces", "held", "release", "--all").returncode in (0, 2)
     assert consistent(queues, 100)
     assert held

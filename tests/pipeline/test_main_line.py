@@ -46,7 +46,7 @@ def world(simulator: RunningSimulator, database: Database) -> Simulated:
     return Simulated(simulator, database)
 
 
-def run_until_quiet(world: Simulated, at_most_seconds: float = 30) -> None:
+def run_until_quiet(world: Simulated, at_most_seconds: float = 60) -> None:
     """The whole line works until nothing is left to do."""
     with main_line(world.database, MemoryBroker(), world.running.ca_file):
         assert until(lambda: quiet(world.database), at_most_seconds), rows(
@@ -164,7 +164,7 @@ def test_a_throttle_and_a_failing_server_only_cost_time(world: Simulated) -> Non
         return bool(value(world.database, "select count(*) = 3 from fetched_mail where disposed_at is not null"))
 
     with main_line(world.database, MemoryBroker(), world.running.ca_file):
-        assert until(all_tidied, 30)
+        assert until(all_tidied, 60)
     assert [came_of(world, mail)[2] for mail in planted] == ["blacklisted"] * 3
     assert value(world.database, "select failure from api_keys") is None
     assert value(world.database, "select connection from mailboxes") == "connected"

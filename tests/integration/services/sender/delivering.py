@@ -144,13 +144,13 @@ class Delivering:
             }
         )
 
-    def run(self, *final: str, many: int = 1, at_most_seconds: float = 20, **settings: object) -> None:
+    def run(self, *final: str, many: int = 1, at_most_seconds: float = 60, **settings: object) -> None:
         """Senders work until every send is in one of these states (by default: sent)."""
         wanted = set(final or ("sent",))
         with self.senders(many, **settings):
             assert until(lambda: set(states(self.database)) <= wanted, at_most_seconds), states(self.database)
 
-    def reaches(self, send: Stored, state: str, reason: str | None = None, at_most_seconds: float = 10) -> bool:
+    def reaches(self, send: Stored, state: str, reason: str | None = None, at_most_seconds: float = 40) -> bool:
         """Whether a send comes to stand so."""
 
         def stands() -> bool:

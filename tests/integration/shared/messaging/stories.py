@@ -33,7 +33,7 @@ def mails(*numbers: int) -> list[Outgoing]:
     return [mail_fetched(number) for number in numbers]
 
 
-def receive(subscription: Subscription, count: int, at_most_seconds: float = 15.0) -> list[Delivery]:
+def receive(subscription: Subscription, count: int, at_most_seconds: float = 40.0) -> list[Delivery]:
     """Exactly `count` messages, or fewer when the time is over."""
     end = time.monotonic() + at_most_seconds
     found: list[Delivery] = []
@@ -42,7 +42,7 @@ def receive(subscription: Subscription, count: int, at_most_seconds: float = 15.
     return found
 
 
-def until(holds: Callable[[], bool], at_most_seconds: float = 15.0) -> bool:
+def until(holds: Callable[[], bool], at_most_seconds: float = 40.0) -> bool:
     """Waits until `holds`; whether it came true in time."""
     end = time.monotonic() + at_most_seconds
     while not holds():

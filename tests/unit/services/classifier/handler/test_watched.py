@@ -43,7 +43,7 @@ def alive(pid: int) -> bool:
         return False
 
 
-def until(claim: Callable[[], bool], seconds: float = 10.0) -> bool:
+def until(claim: Callable[[], bool], seconds: float = 30.0) -> bool:
     event, end = threading.Event(), time.monotonic() + seconds
     while not claim() and time.monotonic() < end:
         event.wait(0.02)
