@@ -41,7 +41,7 @@ LEAVING_WORDS = frozenset(
         "inte ikke slet bort nie не нет ne nem değil sil tirem non basta basti"
     )
 )
-LEAVING_EAST = _words("退订 退訂 取消 删除 刪除 移除 停止 解除 削除 삭제 취소 거부")
+LEAVING_EAST = _words("退订 退訂 取消 删除 刪除 移除 停止 解除 削除 삭제 취소 거부 그만 不要 やめて")
 
 # Words of a name in small letters.
 SMALL_IN_NAMES = frozenset(
