@@ -21,6 +21,7 @@ _BRACKETS = ("[", "【", "〔", "［", "(", "（", "*", "<", "⚠", "❗", "!", 
 _TAGGED = re.compile(r"\s*[\[【［(]([^\]】］)]{2,40})[\]】］)][:：\s-]{0,3}(.*)", re.DOTALL)
 _STARTS = (*WARNINGS, *SURE)
 _PROOFPOINT = "ZjQcmQRYFpfptBanner"
+_FIRST = frozenset(words.lstrip(_EDGE)[:2].casefold() for words in (*TAGS, *_STARTS, _PROOFPOINT))  # a cheap first look
 
 
 def banner_end(texts: Sequence[str]) -> int:
@@ -40,6 +41,12 @@ def banner_end(texts: Sequence[str]) -> int:
         return 0
     below = _next(texts, end)
     return below + 1 if below < len(texts) and len(texts[below].strip()) > 2 and is_rule(texts[below]) else end
+
+
+def may_begin(line: str) -> bool:
+    """Whether a banner or a tag may begin in this line: a cheap first look at two letters, or a rule above one."""
+    plain = line[:60].lstrip(_EDGE)
+    return not plain or plain[:2].casefold() in _FIRST
 
 
 def tag_length(line: str) -> int:
@@ -64,6 +71,8 @@ def _next(texts: Sequence[str], at: int) -> int:
 def _one(texts: Sequence[str], at: int) -> int:
     """The line after the banner that begins in this line; 0 if none does."""
     line = texts[at][: LONGEST + 1].strip()
+    if not may_begin(line):
+        return 0
     if line.startswith(_PROOFPOINT):
         return next((n + 1 for n in range(at, min(len(texts), at + 30)) if f"{_PROOFPOINT}End" in texts[n]), 0)
     if _is_tag(line):

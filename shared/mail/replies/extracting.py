@@ -105,9 +105,10 @@ def _trim(texts: Sequence[str], why: list[Reason | None]) -> None:
     """What stands at the end of the person's words and is none: rules, notices, contact blocks, footers."""
     for _ in range(4):
         _trim_rules(texts, why)
-        if not _trim_notice(texts, why):
+        first, end = _last_paragraph(texts, why)
+        if first < 0 or not _trim_notice(texts, why, first, end):
             break
-    if not _trim_contact(texts, why) and _trim_company_notice(texts, why):
+    if not _trim_contact(texts, why) and first >= 0 and _trim_company_notice(texts, why, first, end):
         _trim_rules(texts, why)
         _trim_contact(texts, why)
     _trim_rules(texts, why)
@@ -126,11 +127,8 @@ def _trim_rules(texts: Sequence[str], why: list[Reason | None]) -> None:
         why[at] = Reason.RULE_LINE
 
 
-def _trim_notice(texts: Sequence[str], why: list[Reason | None]) -> bool:
+def _trim_notice(texts: Sequence[str], why: list[Reason | None], first: int, end: int) -> bool:
     """Takes the last paragraph if it is a notice or a labelled footer link, and never the only one."""
-    first, end = _last_paragraph(texts, why)
-    if first < 0:
-        return False
     paragraph = "\n".join(texts[first : end + 1])
     if signatures.is_disclaimer(paragraph):
         why[first : end + 1] = [Reason.DISCLAIMER] * (end + 1 - first)
@@ -157,10 +155,9 @@ def _last_paragraph(texts: Sequence[str], why: Sequence[Reason | None]) -> tuple
     return first, end
 
 
-def _trim_company_notice(texts: Sequence[str], why: list[Reason | None]) -> bool:
+def _trim_company_notice(texts: Sequence[str], why: list[Reason | None], first: int, end: int) -> bool:
     """Takes the last paragraph if it is what law wants a company to say, and no card stands above it."""
-    first, end = _last_paragraph(texts, why)
-    if first < 0 or not long_cards.is_company_notice(texts[first : end + 1]):
+    if why[end] is not None or not long_cards.is_company_notice(texts[first : end + 1]):
         return False
     above = next(texts[at].rstrip() for at in range(first - 1, -1, -1) if why[at] is None and texts[at].strip())
     if above[-1] in ":：":
@@ -179,7 +176,10 @@ def _trim_contact(texts: Sequence[str], why: list[Reason | None]) -> bool:
         tail = [at for at in tail if at > quoted]
     lines = [texts[at] for at in tail]
     apart = [number == 0 or at - tail[number - 1] > 1 for number, at in enumerate(tail)]
-    card = tail[min(_card_start(lines, apart), long_cards.card_start(lines, apart)) :]
+    start = _card_start(lines, apart)
+    if not any(contact_cards.is_sign_off(line) for line in lines[max(0, start - 2) : start]) or start == len(lines):
+        start = min(start, long_cards.card_start(lines, apart))
+    card = tail[start:]
     for at in card:
         why[at] = Reason.CONTACT
     return bool(card)

@@ -31,6 +31,7 @@ TAIL = 30  # of the person's last lines that are looked at
 LONGEST = 600  # characters of a line
 _MOST_UNMARKED = 2  # sentences in a card that nothing marks as part of it
 _LEAST_NOTICE = 12  # words
+_NAMED = 12  # words among which a company's notice names it
 _NEAR = 6  # lines of a card in which its first mark stands
 
 
@@ -49,6 +50,8 @@ def may_hold_one(lines: Sequence[str]) -> bool:
     """Whether one of the last lines has something to reach somebody by, or stands below a sign-off: a cheap first look."""
     if any(len(line) <= LONGEST_LINE and may_reach(line) for line in lines[-contact_cards.MOST_LINES :]):
         return True
+    if len(lines) < 4:
+        return False
     return any(is_sign_off(line) or contact_cards.is_formula(line) for line in lines[:-2])
 
 
@@ -130,19 +133,14 @@ def _may_be_own(line: str, alone: bool) -> bool:
 
 
 def is_company_notice(lines: Sequence[str]) -> bool:
-    """Whether a last paragraph is what law wants a company to say: its form of company and two more marks of it."""
-    text = " ".join(lines)
-    low = text.casefold()
-    if (
-        len(text) > LONGEST
-        or len(text.split()) < _LEAST_NOTICE
-        or not _is_prose(text)
-        or any(speaks(line) for line in lines)
-    ):
+    """Whether a last paragraph is what law wants a company to say: a sentence with its form and two more marks of it."""
+    words = [word.strip(".,;()") for line in lines for word in line[:LONGEST].casefold().split()]
+    if len(words) < _LEAST_NOTICE or COMPANY_FORMS.isdisjoint(words[:_NAMED]):
         return False
-    words = low.split()
-    own = any(word.strip(".,;()") in COMPANY_FORMS or word.strip(",;()") in COMPANY_FORMS for word in words[:12])
-    return len(set(_REGISTER.findall(low))) >= (2 if own else 3)
+    text = " ".join(lines)
+    if len(text) > LONGEST or not _is_prose(text) or any(speaks(line) for line in lines):
+        return False
+    return len(set(_REGISTER.findall(text.casefold()))) >= 2
 
 
 def speaks(line: str) -> bool:

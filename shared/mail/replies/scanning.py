@@ -41,6 +41,9 @@ class Scan:
 
     def _banner(self) -> int:
         """Takes a gateway's banner off the top; where the person's words may begin."""
+        first = self._next_filled(0)
+        if first == len(self.texts) or not banners.may_begin(self.texts[first]):
+            return 0
         end = banners.banner_end(self.texts[: banners.MOST_LINES * 2 + 30])
         end = next((at for at in range(end) if self.marks[at] in (QUOTED, SIGNED)), end)
         self.why[:end] = [Reason.BANNER] * end
