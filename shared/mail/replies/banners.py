@@ -21,7 +21,7 @@ _BRACKETS = ("[", "【", "〔", "［", "(", "（", "*", "<", "⚠", "❗", "!", 
 _TAGGED = re.compile(r"\s*[\[【［(]([^\]】］)]{2,40})[\]】］)][:：\s-]{0,3}(.*)", re.DOTALL)
 _STARTS = (*WARNINGS, *SURE)
 _PROOFPOINT = "ZjQcmQRYFpfptBanner"
-_FIRST = frozenset(words.lstrip(_EDGE)[:2].casefold() for words in (*TAGS, *_STARTS, _PROOFPOINT))  # a cheap first look
+_FIRST = frozenset(words.lstrip(_EDGE)[:4].casefold() for words in (*TAGS, *_STARTS, _PROOFPOINT))  # a cheap first look
 
 
 def banner_end(texts: Sequence[str]) -> int:
@@ -44,9 +44,9 @@ def banner_end(texts: Sequence[str]) -> int:
 
 
 def may_begin(line: str) -> bool:
-    """Whether a banner or a tag may begin in this line: a cheap first look at two letters, or a rule above one."""
-    plain = line[:60].lstrip(_EDGE)
-    return not plain or plain[:2].casefold() in _FIRST
+    """Whether a banner or a tag may begin in this line: a cheap first look at four letters, or a rule above one."""
+    plain = line[:60].lstrip(_EDGE)[:4].casefold()
+    return not plain or plain in _FIRST or plain[:3] in _FIRST or plain[:2] in _FIRST
 
 
 def tag_length(line: str) -> int:

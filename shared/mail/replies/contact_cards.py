@@ -39,6 +39,7 @@ _REACH = re.compile(
 _LABEL = re.compile(rf"(?:.*\W)?(?:{_LABELS}|{'|'.join(map(re.escape, LINK_LABELS))})\W{{0,3}}", re.IGNORECASE)
 _LABELLED = re.compile(rf"\W{{0,3}}(?:{_LABELS})[^\w\n]{{1,4}}[+(\d\w]", re.IGNORECASE)
 _PARTS = re.compile(r"\s[|·•–—/]\s|\s{3,}|\s-\s")
+_DIGIT = re.compile(r"\d")
 _STOPS = "。！？!?…"
 
 
@@ -69,7 +70,11 @@ def _below_sign_off(lines: Sequence[str], apart: Sequence[bool]) -> int:
 def is_sign_off(line: str) -> bool:
     """Whether a line is a closing formula and nothing else."""
     # A Turkish capital İ folds to an i with a dot of its own.
-    return len(line) < 60 and line.strip(" ,.!;*_\t，、。").casefold().replace("\u0307", "") in SIGN_OFFS
+    return (
+        len(line) < 60
+        and line.count(" ") < 8
+        and line.strip(" ,.!;*_\t，、。").casefold().replace("\u0307", "") in SIGN_OFFS
+    )
 
 
 def is_typed(name: int, lines: Sequence[str], apart: Sequence[bool]) -> bool:
@@ -134,7 +139,7 @@ def is_card(lines: Sequence[str]) -> bool:
 
 def may_reach(line: str) -> bool:
     """Whether a line has a telephone number, an address or a link."""
-    if "@" not in line and "." not in line and not any(character.isdigit() for character in line):
+    if "@" not in line and "." not in line and _DIGIT.search(line) is None:
         return False
     return _REACH.search(line) is not None
 

@@ -168,7 +168,7 @@ def _trim_company_notice(texts: Sequence[str], why: list[Reason | None], first: 
 
 def _trim_contact(texts: Sequence[str], why: list[Reason | None]) -> bool:
     tail = _own(texts, why)[-long_cards.TAIL :]
-    if not long_cards.may_hold_one([texts[at] for at in tail]):
+    if len(tail) < 2 or not long_cards.may_hold_one([texts[at] for at in tail]):  # a card never is the whole text
         return False
     # What stands right below a quoted line answers it, be it a name and a number; unless they had signed off above.
     quoted = next((at for at in range(tail[-1], tail[0], -1) if why[at] is Reason.QUOTED), -1)

@@ -32,6 +32,7 @@ LONGEST = 600  # characters of a line
 _MOST_UNMARKED = 2  # sentences in a card that nothing marks as part of it
 _LEAST_NOTICE = 12  # words
 _NAMED = 12  # words among which a company's notice names it
+_LONGEST_FORMULA = 60  # characters of a closing line
 _NEAR = 6  # lines of a card in which its first mark stands
 
 
@@ -48,11 +49,13 @@ _ENDS = re.compile(r"[.!。！](?:\s|$)")
 
 def may_hold_one(lines: Sequence[str]) -> bool:
     """Whether one of the last lines has something to reach somebody by, or stands below a sign-off: a cheap first look."""
-    if any(len(line) <= LONGEST_LINE and may_reach(line) for line in lines[-contact_cards.MOST_LINES :]):
-        return True
-    if len(lines) < 4:
-        return False
-    return any(is_sign_off(line) or contact_cards.is_formula(line) for line in lines[:-2])
+    for line in lines[-contact_cards.MOST_LINES :]:
+        if len(line) <= LONGEST_LINE and may_reach(line):
+            return True
+    for line in lines[1:-2]:
+        if len(line) < _LONGEST_FORMULA and (line[-1:] == "," or is_sign_off(line)):
+            return True
+    return False
 
 
 def card_start(lines: Sequence[str], apart: Sequence[bool]) -> int:

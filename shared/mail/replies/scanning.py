@@ -217,7 +217,7 @@ class Scan:
             self.why[at] = Reason.DEVICE
             if self._own:
                 return self._below_device(at + 1)
-        elif "mail" in line[-40:] and signatures.is_reaction(line):
+        elif len(line) < 90 and "mail" in line and signatures.is_reaction(line):
             self.why[at] = Reason.DEVICE
         elif self._quoted or (len(line) >= LONG_RULE and signatures.is_rule(line)):
             self._below_quotation(at, line)
