@@ -133,7 +133,7 @@ def _trim_notice(texts: Sequence[str], why: list[Reason | None], first: int, end
     if signatures.is_disclaimer(paragraph):
         why[first : end + 1] = [Reason.DISCLAIMER] * (end + 1 - first)
         return True
-    if banners.is_banner(paragraph):
+    if banners.may_begin(texts[first]) and banners.is_banner(paragraph):
         why[first : end + 1] = [Reason.BANNER] * (end + 1 - first)
         return True
     if signatures.is_footer_link(texts[end]):

@@ -52,10 +52,9 @@ def may_hold_one(lines: Sequence[str]) -> bool:
     for line in lines[-contact_cards.MOST_LINES :]:
         if len(line) <= LONGEST_LINE and may_reach(line):
             return True
-    for line in lines[1:-2]:
-        if len(line) < _LONGEST_FORMULA and (line[-1:] == "," or is_sign_off(line)):
-            return True
-    return False
+    return len(lines) > 3 and any(
+        len(line) < _LONGEST_FORMULA and (line[-1:] == "," or is_sign_off(line)) for line in lines[1:-2]
+    )
 
 
 def card_start(lines: Sequence[str], apart: Sequence[bool]) -> int:
