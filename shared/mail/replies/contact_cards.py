@@ -7,7 +7,7 @@ person's words, and so is whatever mentions leaving a list: in doubt a card stay
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from shared.mail.replies.languages.cards import (
     COMPANY_FORMS,
@@ -39,6 +39,7 @@ _REACH = re.compile(
 _LABEL = re.compile(rf"(?:.*\W)?(?:{_LABELS}|{'|'.join(map(re.escape, LINK_LABELS))})\W{{0,3}}", re.IGNORECASE)
 _LABELLED = re.compile(rf"\W{{0,3}}(?:{_LABELS})[^\w\n]{{1,4}}[+(\d\w]", re.IGNORECASE)
 _PARTS = re.compile(r"\s[|·•–—/]\s|\s{3,}|\s-\s")
+_DIGIT = re.compile(r"\d")
 _STOPS = "。！？!?…"
 
 
@@ -48,12 +49,9 @@ def card_start(lines: Sequence[str], apart: Sequence[bool]) -> int:
     lines: the last lines that are theirs, blank ones left out. apart: whether something stands between a line and the
     one before it: blank lines, or a quotation. A card never is the whole text.
     """
-    return min(_below_sign_off(lines, apart), _below_rule(lines), _set_off(lines, apart))
-
-
-def may_hold_one(lines: Iterable[str]) -> bool:
-    """Whether one of the lines has something to reach somebody by: a cheap first look."""
-    return any(len(line) <= LONGEST_LINE and _may_reach(line) for line in lines)
+    # A name that was typed under a sign-off is not taken for the beginning of a block that is set off.
+    below = _below_sign_off(lines, apart)
+    return min(below if below < len(lines) else _set_off(lines, apart), _below_rule(lines))
 
 
 def _below_sign_off(lines: Sequence[str], apart: Sequence[bool]) -> int:
@@ -62,20 +60,24 @@ def _below_sign_off(lines: Sequence[str], apart: Sequence[bool]) -> int:
         if not is_sign_off(lines[at]):
             continue
         name = at + 1
-        if _is_one_line_card(lines[name]) and (name + 1 == len(lines) or is_card(lines[name + 1 :])):
+        if is_one_line_card(lines[name]) and (name + 1 == len(lines) or is_card(lines[name + 1 :])):
             return name
         if is_card(lines[name + 1 :]):
-            return name if _is_heading(lines[name]) and not _is_typed(name, lines, apart) else name + 1
+            return name if is_heading(lines[name]) and not is_typed(name, lines, apart) else name + 1
     return len(lines)
 
 
 def is_sign_off(line: str) -> bool:
     """Whether a line is a closing formula and nothing else."""
     # A Turkish capital İ folds to an i with a dot of its own.
-    return len(line) < 60 and line.strip(" ,.!;*_\t，、。").casefold().replace("\u0307", "") in SIGN_OFFS
+    return (
+        len(line) < 60
+        and line.count(" ") < 8
+        and line.strip(" ,.!;*_\t，、。").casefold().replace("\u0307", "") in SIGN_OFFS
+    )
 
 
-def _is_typed(name: int, lines: Sequence[str], apart: Sequence[bool]) -> bool:
+def is_typed(name: int, lines: Sequence[str], apart: Sequence[bool]) -> bool:
     """Whether a name belongs to the sign-off above and not to the card below: a first name, or set off from the card."""
     return len(lines[name].split()) == 1 or (apart[name + 1] and not apart[name])
 
@@ -97,19 +99,28 @@ def _set_off(lines: Sequence[str], apart: Sequence[bool]) -> int:
     with numbers and addresses.
     """
     for at in range(max(1, len(lines) - MOST_LINES), len(lines)):
-        if not (apart[at] or (at > 1 and apart[at - 1] and _is_formula(lines[at - 1]))):
+        if not (apart[at] or (at > 1 and apart[at - 1] and is_formula(lines[at - 1]))):
             continue
         above = lines[at - 1].rstrip()
         if not is_card(lines[at:]):
             continue
         if above[-1] in ":：" or (at == 1 and above[-1] in ",，、") or is_card([above]):
             return len(lines)
-        if _is_one_line_card(lines[at]) or (len(lines) - at >= 3 and _is_heading(lines[at])):
+        if is_one_line_card(lines[at]):
+            return at
+        if is_heading(lines[at]) and (len(lines) - at >= 3 or repeats(lines[at], lines[at - 1])):
             return at
     return len(lines)
 
 
-def _is_formula(line: str) -> bool:
+def repeats(name: str, typed: str) -> bool:
+    """Whether a name in full has the first or last name in it that stands alone in the line above."""
+    words = [word.strip(".,*-– ").casefold() for word in typed.split()]
+    return len(words) == 1 and len(words[0]) > 1 and words[0] in [word.strip(",").casefold() for word in name.split()]
+
+
+def is_formula(line: str) -> bool:
+    """Whether a line could be a closing formula that nobody listed: a few words and a comma."""
     return line.rstrip()[-1:] == "," and len(line.split()) <= 4
 
 
@@ -117,28 +128,29 @@ def is_card(lines: Sequence[str]) -> bool:
     """Whether all lines are short and none is a sentence, and one has a telephone number, an address or a link."""
     if not 1 <= len(lines) <= MOST_LINES or any(len(line) > LONGEST_LINE for line in lines):
         return False
-    reaching = [_may_reach(line) for line in lines]
+    reaching = [may_reach(line) for line in lines]
     if not any(reaching):
         return False
     last = max(at for at, each in enumerate(reaching) if each)
     labelled = any(_LABELLED.match(line) for line in lines)
     # Between a name and a number "Responsable des achats" is a job; at the very end it may be an afterthought.
-    return not any(_is_said(line, title=at < last, labelled=labelled) for at, line in enumerate(lines))
+    return not any(is_said(line, title=at < last, labelled=labelled) for at, line in enumerate(lines))
 
 
-def _may_reach(line: str) -> bool:
-    if "@" not in line and "." not in line and not any(character.isdigit() for character in line):
+def may_reach(line: str) -> bool:
+    """Whether a line has a telephone number, an address or a link."""
+    if "@" not in line and "." not in line and _DIGIT.search(line) is None:
         return False
     return _REACH.search(line) is not None
 
 
-def _is_said(line: str, *, title: bool, labelled: bool = False) -> bool:
+def is_said(line: str, *, title: bool, labelled: bool = False) -> bool:
     """Whether a line reads like something a person says.
 
     title: it may be a job title of a few words; labelled: one that begins in lower case, as the card has a label.
     """
     plain = line.strip()
-    if plain[-1:] in _STOPS or plain.startswith(("PS", "P.S", "P.s")) or _is_addressed(plain):
+    if plain[-1:] in _STOPS or plain.startswith(("PS", "P.S", "P.s")) or is_addressed(plain):
         return True
     match = _REACH.search(plain)
     if match is not None and _leads_to(plain[: match.start()]):
@@ -153,7 +165,7 @@ def _is_said(line: str, *, title: bool, labelled: bool = False) -> bool:
     return not (title and len(words) <= _TITLE_WORDS and (labelled or plain[0].isupper()) and plain[-1] not in ".;")
 
 
-def _is_addressed(plain: str) -> bool:
+def is_addressed(plain: str) -> bool:
     """Whether a line speaks to somebody, or of leaving a list."""
     low = plain.casefold()
     words = [word.strip(".,:;()'\"*_<>") for word in low.split()]
@@ -176,7 +188,7 @@ def _leads_to(before: str) -> bool:
     return before.split()[-1][:1].islower()
 
 
-def _is_heading(line: str) -> bool:
+def is_heading(line: str) -> bool:
     """Whether a card may begin with the line: a person's name, or a company."""
     return is_name(line) or (
         len(line) <= LONGEST_NAME and any(w.strip(",").casefold() in COMPANY_FORMS for w in line.split())
@@ -200,7 +212,7 @@ def is_name(line: str) -> bool:
     )
 
 
-def _is_one_line_card(line: str) -> bool:
+def is_one_line_card(line: str) -> bool:
     """Name, job and number in one line: "Anna Weber | Weber & Sons | +44 113 496 0000"."""
     parts = [part for part in _PARTS.split(line.strip(), maxsplit=8) if part]
     return len(parts) >= 3 and is_name(parts[0]) and is_card([line])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shared.mail.replies import contact_cards, html_text, signatures
+from shared.mail.replies import banners, contact_cards, html_text, long_cards, signatures
 from shared.mail.replies.html_marks import has_marks
 from shared.mail.replies.lines import Lines, of_marked_text, of_text
 from shared.mail.replies.mail_texts import MailTexts, mail_texts
@@ -105,9 +105,12 @@ def _trim(texts: Sequence[str], why: list[Reason | None]) -> None:
     """What stands at the end of the person's words and is none: rules, notices, contact blocks, footers."""
     for _ in range(4):
         _trim_rules(texts, why)
-        if not _trim_notice(texts, why):
+        first, end = _last_paragraph(texts, why)
+        if first < 0 or not _trim_notice(texts, why, first, end):
             break
-    _trim_contact(texts, why)
+    if not _trim_contact(texts, why) and first >= 0 and _trim_company_notice(texts, why, first, end):
+        _trim_rules(texts, why)
+        _trim_contact(texts, why)
     _trim_rules(texts, why)
 
 
@@ -124,18 +127,14 @@ def _trim_rules(texts: Sequence[str], why: list[Reason | None]) -> None:
         why[at] = Reason.RULE_LINE
 
 
-def _trim_notice(texts: Sequence[str], why: list[Reason | None]) -> bool:
+def _trim_notice(texts: Sequence[str], why: list[Reason | None], first: int, end: int) -> bool:
     """Takes the last paragraph if it is a notice or a labelled footer link, and never the only one."""
-    end = len(why) - 1
-    while end >= 0 and (why[end] is not None or not texts[end].strip()):
-        end -= 1
-    first = end
-    while first > 0 and why[first - 1] is None and texts[first - 1].strip():
-        first -= 1
-    if end < 0 or not any(why[at] is None and texts[at].strip() for at in range(first)):
-        return False
-    if signatures.is_disclaimer("\n".join(texts[first : end + 1])):
+    paragraph = "\n".join(texts[first : end + 1])
+    if signatures.is_disclaimer(paragraph):
         why[first : end + 1] = [Reason.DISCLAIMER] * (end + 1 - first)
+        return True
+    if banners.may_begin(texts[first]) and banners.is_banner(paragraph):
+        why[first : end + 1] = [Reason.BANNER] * (end + 1 - first)
         return True
     if signatures.is_footer_link(texts[end]):
         why[end] = Reason.LIST_FOOTER
@@ -143,18 +142,52 @@ def _trim_notice(texts: Sequence[str], why: list[Reason | None]) -> bool:
     return False
 
 
-def _trim_contact(texts: Sequence[str], why: list[Reason | None]) -> None:
-    tail = _own(texts, why)[-contact_cards.TAIL :]
-    if not contact_cards.may_hold_one(texts[at] for at in tail[-contact_cards.MOST_LINES :]):
-        return
+def _last_paragraph(texts: Sequence[str], why: Sequence[Reason | None]) -> tuple[int, int]:
+    """First and last line of the person's last paragraph; -1 if it is the only one."""
+    end = len(why) - 1
+    while end >= 0 and (why[end] is not None or not texts[end].strip()):
+        end -= 1
+    first = end
+    while first > 0 and why[first - 1] is None and texts[first - 1].strip():
+        first -= 1
+    if end < 0 or not any(why[at] is None and texts[at].strip() for at in range(first)):
+        return -1, -1
+    return first, end
+
+
+def _trim_company_notice(texts: Sequence[str], why: list[Reason | None], first: int, end: int) -> bool:
+    """Takes the last paragraph if it is what law wants a company to say, and no card stands above it."""
+    if why[end] is not None or not long_cards.is_company_notice(texts[first : end + 1]):
+        return False
+    above = next(texts[at].rstrip() for at in range(first - 1, -1, -1) if why[at] is None and texts[at].strip())
+    if above[-1] in ":：":
+        return False
+    why[first : end + 1] = [Reason.DISCLAIMER] * (end + 1 - first)
+    return True
+
+
+def _trim_contact(texts: Sequence[str], why: list[Reason | None]) -> bool:
+    tail = _own(texts, why)[-long_cards.TAIL :]
+    if len(tail) < 2 or not long_cards.may_hold_one([texts[at] for at in tail]):  # a card never is the whole text
+        return False
     # What stands right below a quoted line answers it, be it a name and a number; unless they had signed off above.
     quoted = next((at for at in range(tail[-1], tail[0], -1) if why[at] is Reason.QUOTED), -1)
     if not any(contact_cards.is_sign_off(texts[at]) for at in tail if at < quoted):
         tail = [at for at in tail if at > quoted]
     lines = [texts[at] for at in tail]
     apart = [number == 0 or at - tail[number - 1] > 1 for number, at in enumerate(tail)]
-    for at in tail[contact_cards.card_start(lines, apart) :]:
+    start = _card_start(lines, apart)
+    if not any(contact_cards.is_sign_off(line) for line in lines[max(0, start - 2) : start]) or start == len(lines):
+        start = min(start, long_cards.card_start(lines, apart))
+    card = tail[start:]
+    for at in card:
         why[at] = Reason.CONTACT
+    return bool(card)
+
+
+def _card_start(lines: list[str], apart: list[bool]) -> int:
+    skipped = max(0, len(lines) - contact_cards.TAIL)
+    return skipped + contact_cards.card_start(lines[skipped:], apart[skipped:])
 
 
 def _subtract(texts: Sequence[str], why: list[Reason | None], sent: SentText) -> None:

@@ -51,6 +51,31 @@ FORWARDED_STARTS = tuple(FORWARDED)
 ABOVE = _every(lambda language: language.above)
 NOTICES = _every(lambda language: language.notices)
 PRIVATE = tuple(tuple(word.casefold() for word in language.private) for language in LANGUAGES if language.private)
+# What Gmail says of an emoji that was sent as an answer.
+REACTED = (
+    "reacted via",
+    "reagiert",
+    "a réagi",
+    "ha reaccionado",
+    "reaccionó",
+    "ha reagito",
+    "reagiu",
+    "reageerde",
+    "gereageerd",
+    "reagerade",
+    "har reagert",
+    "reagerte",
+    "reagerede",
+    "har reageret",
+    "zareagował",
+    "отреагировал",
+    "отреагировала",
+    "отреагировал(а)",
+    "リアクションしました",
+    "回应了",
+    "回應",
+    "반응",
+)
 SIGN_OFFS = frozenset(_every(lambda language: language.sign_offs))
 OPT_OUT = _every(lambda language: language.opt_out)
 OPT_OUT_LABELS = frozenset(OPT_OUT)

@@ -26,6 +26,7 @@ class Reason(StrEnum):
     FORWARDED = "forwarded"
     REPLY_MARK = "reply_mark"  # "Reply above this line"
     WRAPPED_QUOTE = "wrapped_quote"  # the end of a quoted line that a client broke in two
+    BANNER = "external_banner"  # "[EXTERNAL]", put on top by a gateway
     SIGNATURE = "signature"  # below "-- ", or a signature of the HTML
     DEVICE = "device_signature"  # "Sent from my iPhone"
     CONTACT = "contact_block"  # address and telephone below a name

@@ -5,7 +5,7 @@ Every step looks at a bounded number of lines and characters, so the time grows 
 
 from __future__ import annotations
 
-from shared.mail.replies import attributions, header_blocks, own_marks, signatures
+from shared.mail.replies import attributions, banners, header_blocks, own_marks, signatures
 from shared.mail.replies.lines import BORDERED, OWN, QUOTED, SIGNED, TAIL, Lines
 from shared.mail.replies.markers import ABOVE
 from shared.mail.replies.reply import Reason
@@ -34,10 +34,27 @@ class Scan:
 
     def run(self) -> list[Reason | None]:
         """Walks to the end, or to the point from which everything is quoted."""
-        at = 0
+        at = self._banner()
         while at < len(self.texts):
             at = self._step(at)
         return self.why
+
+    def _banner(self) -> int:
+        """Takes a gateway's banner off the top; where the person's words may begin."""
+        first = self._next_filled(0)
+        if first == len(self.texts) or not banners.may_begin(self.texts[first]):
+            return 0
+        end = banners.banner_end(self.texts[: banners.MOST_LINES * 2 + 30])
+        end = next((at for at in range(end) if self.marks[at] in (QUOTED, SIGNED)), end)
+        self.why[:end] = [Reason.BANNER] * end
+        first = self._next_filled(end)
+        if first < len(self.texts) and self.marks[first] == OWN:
+            tag = banners.tag_length(self.texts[first])
+            if tag:
+                self._insert(first, self.texts[first][:tag].rstrip(), self.texts[first][tag:])
+                self.why[first] = Reason.BANNER
+                end = first + 1
+        return end
 
     def _step(self, at: int) -> int:
         """Deals with one line or a run of lines; the next line's number."""
@@ -200,6 +217,8 @@ class Scan:
             self.why[at] = Reason.DEVICE
             if self._own:
                 return self._below_device(at + 1)
+        elif len(line) < 90 and "mail" in line and signatures.is_reaction(line):
+            self.why[at] = Reason.DEVICE
         elif self._quoted or (len(line) >= LONG_RULE and signatures.is_rule(line)):
             self._below_quotation(at, line)
         self._own = self._own or (self.why[at] is None and not signatures.is_rule(line))

@@ -12,6 +12,7 @@ from shared.mail.replies.markers import (
     OPT_OUT,
     OPT_OUT_LABELS,
     PRIVATE,
+    REACTED,
     is_east_asian,
 )
 
@@ -41,6 +42,15 @@ def is_device(line: str) -> bool:
         link = _LINKS.search(plain)
         return link is not None and link.end() == len(plain) and DEVICE.fullmatch(f"{low} x") is not None
     return False
+
+
+def is_reaction(line: str) -> bool:
+    """What Gmail puts below an emoji that stands for an answer: "Anna Weber reacted via Gmail"."""
+    plain = line.strip(" \t*_<>[]()-–—.\xa0")
+    low = plain.casefold()
+    if "gmail" not in low[-40:] or len(plain) > 80 or len(plain.split()) > 8 or not low.endswith(("gmail", *REACTED)):
+        return False
+    return any(word in low for word in REACTED)
 
 
 def is_rule(line: str) -> bool:

@@ -33,15 +33,15 @@ LEAVING = _words(
     "unsub remov delet cancel opt-out optout lösch entfern streich abmeld abbestell austrag supprim retir désinscr désabonn "
     "enlev effac borrar borre bórr elimin elimín quitar quiten quít sáqu saquen desuscr rimuov togli disiscr descadastr "
     "apag verwijder uitschrijv schrap avregistr avprenumer slett fjern avmeld afmeld poista peruut usuń usun wypis rezygn "
-    "удал отпис исключ убер видал відпис odhlás odhlas smaž vymaž zruš törö leirat çıkar διαγρ הסר احذف إلغاء hủy xóa"
+    "удал отпис исключ убер видал відпис odhlás odhlas smaž vymaž zruš törö leirat çıkar διαγρ σταματ lopett nechc escriba הסר הסיר احذف إلغاء hủy xóa"
 )
 LEAVING_WORDS = frozenset(
     _words(
         "stop take more quit not never don't interested nicht kein keine keinen nein raus pas jamais nunca niet geen haal "
-        "inte ikke slet bort nie не нет ne nem değil sil tirem non basta basti"
+        "inte ikke slet bort nie не нет ne nem değil não nao älkää μην sil tirem non basta basti"
     )
 )
-LEAVING_EAST = _words("退订 退訂 取消 删除 刪除 移除 停止 解除 削除 삭제 취소 거부")
+LEAVING_EAST = _words("退订 退訂 取消 删除 刪除 移除 停止 解除 削除 삭제 취소 거부 그만 不要 やめて")
 
 # Words of a name in small letters.
 SMALL_IN_NAMES = frozenset(

@@ -33,7 +33,7 @@ GERMANIC: tuple[Language, ...] = (
         "notify the sender | delete it | delete this | legally protected | registered office | liability",
         sign_offs="best regards | kind regards | regards | best | thanks | thank you | many thanks | sincerely | "
         "yours sincerely | cheers | warm regards | best wishes | yours | yours faithfully | "
-        "thanks and regards | with kind regards | rgds | br",
+        "thanks and regards | with kind regards | rgds | br | all the best | best regards and thanks | many thanks and best wishes | warmly | warmest regards | with best wishes | yours truly | respectfully | cordially | kindest regards",
         opt_out="unsubscribe | opt out | opt-out | manage preferences | manage your preferences | "
         "update your preferences | email preferences | manage subscription | manage your subscription | "
         "remove me from this list | to unsubscribe | click here to unsubscribe | unsubscribe here | "
@@ -70,7 +70,7 @@ GERMANIC: tuple[Language, ...] = (
         "handelsregister | amtsgericht",
         sign_offs="mit freundlichen grüßen | mit freundlichen grüssen | mit freundlichem gruß | freundliche grüße | "
         "viele grüße | beste grüße | liebe grüße | mfg | lg | vg | gruß | grüße | schöne grüße | "
-        "herzliche grüße | mit besten grüßen | freundliche grüsse | beste grüsse | viele grüsse",
+        "herzliche grüße | mit besten grüßen | freundliche grüsse | beste grüsse | viele grüsse | mit freundlichem gruss | mit freundlichen grüssen | hochachtungsvoll | besten dank und gruß | danke und gruß | servus | schönen gruß | mit herzlichen grüßen | mit besten grüssen | herzlichst",
         opt_out="abmelden | abbestellen | newsletter abbestellen | newsletter abmelden | hier abmelden | "
         "austragen | vom newsletter abmelden | im browser ansehen | datenschutz",
         above="über dieser zeile antworten | antworten sie oberhalb dieser zeile | oberhalb dieser linie | "
@@ -95,7 +95,7 @@ GERMANIC: tuple[Language, ...] = (
         private="vertrouwelijk | vertrouwelijke | geadresseerde | bestemd voor | ten onrechte | verspreiding | "
         "abusievelijk | onbedoeld | aansprakelijkheid | vernietigen",
         sign_offs="met vriendelijke groet | met vriendelijke groeten | vriendelijke groet | groeten | groet | mvg | "
-        "hartelijke groet | vriendelijke groeten",
+        "hartelijke groet | vriendelijke groeten | hartelijke groeten | groetjes | hoogachtend",
         opt_out="afmelden | uitschrijven | afmelden voor de nieuwsbrief | klik hier om u uit te schrijven | "
         "uitschrijven nieuwsbrief",
         above="antwoord boven deze regel | boven deze lijn | boven deze regel",
@@ -115,7 +115,7 @@ GERMANIC: tuple[Language, ...] = (
         notices="detta meddelande | detta e-postmeddelande | detta mail | denna e-post | informationen i",
         private="konfidentiell | konfidentiellt | avsedd för | mottagaren | av misstag | sekretess",
         sign_offs="med vänlig hälsning | med vänliga hälsningar | vänliga hälsningar | mvh | hälsningar | vänligen | "
-        "bästa hälsningar",
+        "bästa hälsningar | hälsning | vänlig hälsning | varma hälsningar",
         opt_out="avregistrera | avprenumerera | avsluta prenumerationen | avanmäl",
         above="svara ovanför denna rad | ovanför den här raden",
     ),
@@ -135,9 +135,9 @@ GERMANIC: tuple[Language, ...] = (
         "last ned outlook for * | få outlook for *",
         notices="denne e-posten | denne meldingen | denne e-post | innholdet i",
         private="konfidensiell | fortrolig | ment for | mottakeren | ved en feil | taushetsplikt",
-        sign_offs="med vennlig hilsen | vennlig hilsen | mvh | hilsen | med vennleg helsing | beste hilsen",
+        sign_offs="med vennlig hilsen | vennlig hilsen | mvh | hilsen | med vennleg helsing | beste hilsen | hilsen fra | vennlige hilsener",
         opt_out="meld deg av | avmeld | meld av | avslutt abonnementet",
-        above="svar over denne linjen",
+        above="over denne linjen",
     ),
     language(
         "da",
@@ -154,8 +154,8 @@ GERMANIC: tuple[Language, ...] = (
         device="sendt fra min * | sendt fra mit * | hent outlook til * | sendt fra * | få outlook til * | sendt via *",
         notices="denne e-mail | denne mail | denne besked | denne meddelelse",
         private="fortrolig | fortrolige | tiltænkt | modtageren | ved en fejl | tavshedspligt",
-        sign_offs="med venlig hilsen | venlig hilsen | mvh | hilsen | de bedste hilsner | venlige hilsner",
+        sign_offs="med venlig hilsen | venlig hilsen | mvh | hilsen | de bedste hilsner | venlige hilsner | bedste hilsner | kh | mange hilsner | med venlige hilsner",
         opt_out="afmeld | afmeld nyhedsbrev | frameld",
-        above="svar over denne linje",
+        above="over denne linje",
     ),
 )

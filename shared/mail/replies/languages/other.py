@@ -25,10 +25,10 @@ OTHER: tuple[Language, ...] = (
         private="poufne | poufna | adresat | adresata | omyłkowo | przez pomyłkę | niezwłocznie | "
         "rozpowszechnianie | zabronione | usunąć",
         sign_offs="pozdrawiam | z poważaniem | pozdrowienia | z wyrazami szacunku | serdecznie pozdrawiam | "
-        "z pozdrowieniami | łączę pozdrowienia",
+        "z pozdrowieniami | łączę pozdrowienia | pozdrawiam serdecznie | pozdr | z wyrazami szacunku i poważania | wszystkiego dobrego",
         opt_out="wypisz się | zrezygnuj z subskrypcji | rezygnacja | anuluj subskrypcję | wypisz mnie | "
         "zrezygnuj | wypisanie",
-        above="odpowiedz powyżej tej linii | powyżej tej linii",
+        above="odpowiedz powyżej tej linii | powyżej tej linii | powyżej tego wiersza",
     ),
     language(
         "ru",
@@ -48,7 +48,7 @@ OTHER: tuple[Language, ...] = (
         notices="это сообщение | данное сообщение | настоящее сообщение | информация, содержащ | это электронное | "
         "данное письмо | настоящее электронное | содержание данного",
         private="конфиденциаль | адресат | получател | по ошибке | уничтож | разглашен | предназначен",
-        sign_offs="с уважением | с наилучшими пожеланиями | спасибо | всего доброго | с ув",
+        sign_offs="с уважением | с наилучшими пожеланиями | спасибо | всего доброго | с ув | с наилучшими | искренне ваш | всего хорошего",
         opt_out="отписаться | отписаться от рассылки | отказаться от рассылки | отменить подписку | для отписки | "
         "отписка | чтобы отписаться",
         above="введите ответ над этой строкой | ответьте выше этой строки | выше этой строки | над этой строкой",

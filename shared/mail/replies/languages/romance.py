@@ -27,7 +27,8 @@ ROMANCE: tuple[Language, ...] = (
         "strictement réservé | à l'attention exclusive | détruire | diffusion | non autorisée | virus | "
         "l'expéditeur",
         sign_offs="cordialement | bien cordialement | bien à vous | cdlt | cdt | salutations | "
-        "meilleures salutations | sincères salutations | très cordialement | merci | amicalement",
+        "meilleures salutations | sincères salutations | très cordialement | merci | amicalement | "
+        "bien amicalement | à bientôt | bonne journée | sincèrement | respectueusement | bien sincèrement",
         opt_out="se désinscrire | se désabonner | désinscription | désabonnement | me désinscrire | "
         "me désabonner | désabonnez-vous | désinscrivez-vous | pour vous désinscrire | "
         "pour vous désabonner | lien de désinscription",
@@ -52,7 +53,8 @@ ROMANCE: tuple[Language, ...] = (
         private="confidencial | confidenciales | destinatario | por error | exclusivamente | divulgación | "
         "no autorizada | prohibida | protección de datos | responsable del tratamiento | notifíquelo",
         sign_offs="saludos | un saludo | saludos cordiales | atentamente | un cordial saludo | cordialmente | "
-        "gracias | muchas gracias | atte | reciba un cordial saludo",
+        "gracias | muchas gracias | atte | reciba un cordial saludo | "
+        "abrazos | un abrazo | cordiales saludos | besos",
         opt_out="darse de baja | cancelar suscripción | darme de baja | cancelar la suscripción | baja | "
         "anular suscripción | para darse de baja | date de baja | desuscribirse | cancelar tu suscripción",
         above="responda por encima de esta línea | por encima de esta línea | encima de esta línea",
@@ -76,7 +78,8 @@ ROMANCE: tuple[Language, ...] = (
         private="riservate | riservato | confidenziali | confidenziale | destinatario | per errore | "
         "uso esclusivo | divulgazione | cancellarlo | trattamento dei dati | privacy | riservatezza",
         sign_offs="cordiali saluti | distinti saluti | saluti | cordialmente | un saluto | grazie | a presto | "
-        "un cordiale saluto | i migliori saluti",
+        "un cordiale saluto | i migliori saluti | cordialità | un abbraccio | "
+        "ciao | buona giornata | con i migliori saluti | molti saluti",
         opt_out="cancella iscrizione | disiscriviti | annulla iscrizione | cancellati | annulla l'iscrizione | "
         "cancella l'iscrizione | per cancellarti | disiscrizione | cancellami",
         above="rispondi sopra questa riga | sopra questa riga | sopra questa linea",
@@ -100,7 +103,8 @@ ROMANCE: tuple[Language, ...] = (
         private="confidencial | confidenciais | destinatário | por engano | sigilo | divulgação | proibida | "
         "uso exclusivo | não autorizada | por erro",
         sign_offs="atenciosamente | cumprimentos | com os melhores cumprimentos | abraços | abraço | "
-        "melhores cumprimentos | att | obrigado | obrigada | cordialmente | grato",
+        "melhores cumprimentos | att | obrigado | obrigada | cordialmente | grato | "
+        "um abraço | forte abraço | um forte abraço | saudações | os melhores cumprimentos",
         opt_out="cancelar inscrição | cancelar assinatura | descadastrar | remover inscrição | "
         "cancelar subscrição | cancelar a inscrição | descadastre-se | anular subscrição | "
         "cancelar a subscrição",
