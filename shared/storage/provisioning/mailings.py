@@ -112,7 +112,7 @@ def foreign_uids(connection: Connection, row: ListRecord, subscribers: Sequence[
 
 
 def save_subscribers(
-    connection: Connection, row: ListRecord, subscribers: Sequence[SubscriberRecord], *, resubscribe: bool
+    connection: Connection, row: ListRecord, subscribers: Sequence[SubscriberRecord], *, resubscribe: bool = False
 ) -> None:
     """Creates what is new (blacklisted if the address is), changes status only towards silence, notes each change (A160).
 
