@@ -37,12 +37,12 @@ def find(connection: Connection, questions: Sequence[Question]) -> list[tuple[in
     rows = connection.execute(
         """
         with hits as (
-            select true as by_reference, a.value, s.* from unnest(%s::text[]) as a (value)
+            select true as by_reference, a.value, s.* from unnest(%b::text[]) as a (value)
             join sent_mail s on s.reference = a.value
             union all
-            select false, a.value, s.* from unnest(%s::text[]) as a (value) join sent_mail s on s.message_id = a.value
+            select false, a.value, s.* from unnest(%b::text[]) as a (value) join sent_mail s on s.message_id = a.value
             union all
-            select false, a.value, s.* from unnest(%s::text[]) as a (value) join sent_mail s on s.actual_message_id = a.value
+            select false, a.value, s.* from unnest(%b::text[]) as a (value) join sent_mail s on s.actual_message_id = a.value
             where s.message_id <> a.value
         )
         select h.by_reference, h.value, h.id, h.customer_id, h.campaign_id, h.list_id, h.sent_at, r.addresses, r.subscribers

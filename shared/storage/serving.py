@@ -69,7 +69,7 @@ def serve(connection: Connection, mails: Sequence[Served]) -> None:
             disposal = t.disposal, move_to = t.move_to,
             disposal_due = t.disposal <> 'leave' and f.disposed_at is null,
             raw_on = case when t.keep_raw then f.raw_on end, again_for = null
-        from unnest(%s::bigint[], %s::text[], %s::text[], %s::bool[]) as t (id, disposal, move_to, keep_raw)
+        from unnest(%s::bigint[], %b::text[], %b::text[], %b::bool[]) as t (id, disposal, move_to, keep_raw)
         where f.id = t.id and f.stage = 'classified'
         """,
         (

@@ -44,7 +44,7 @@ def blacklist(connection: Connection, entries: Sequence[Blacklisting]) -> None:
         insert into blacklist (customer_id, address, source, reason, bounce_id)
         select distinct on (1, 2)
                case when everywhere then null else customer_id end, address, source, reason, bounce_id
-        from unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::bool[])
+        from unnest(%s::bigint[], %b::text[], %b::text[], %b::text[], %s::bigint[], %b::bool[])
             as t (customer_id, address, source, reason, bounce_id, everywhere)
         order by 1 nulls first, 2, bounce_id
         on conflict (customer_id, address) do update
@@ -88,7 +88,7 @@ def _change_subscribers(
     connection.execute(
         """
         with wanted as (
-            select * from unnest(%(customers)s::bigint[], %(addresses)s::text[], %(lists)s::bigint[], %(causes)s::text[],
+            select * from unnest(%(customers)s::bigint[], %(addresses)b::text[], %(lists)s::bigint[], %(causes)b::text[],
                                  %(bounces)s::bigint[]) as t (customer_id, address, list_id, cause, bounce_id)
         ),
         found as (

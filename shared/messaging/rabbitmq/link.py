@@ -22,6 +22,8 @@ ERRORS: tuple[type[Exception], ...] = (*Transport.connection_errors, *Transport.
 
 _NOT_FOUND = 404
 _PRECONDITION_FAILED = 406
+_READ_AHEAD = 8_192  # bytes taken from the socket at once, if it has them: some ten messages
+_AT_ONCE_SECONDS = 0.001  # not 0: without a time-out the client turns in circles over half a frame until the rest comes
 
 _connection: Callable[..., Any] = Connection  # the client library has no types
 
@@ -88,11 +90,19 @@ class Link:
             self.amqp = self._connection.transport.establish_connection()
             # Else the client looks for a "blocked" notice before each publish; the confirm time-out says the same.
             self.amqp.client_properties.get("capabilities", {})["connection.blocked"] = False
+            _read_ahead(self.amqp.transport)
             self.channel = self.amqp.channel()
             self.channel.auto_decode = False
         except BaseException:
             self.drop()
             raise
+
+    def hear(self, seconds: float, enough: Callable[[], bool]) -> None:
+        """Handles what the broker says until `enough`. Raises TimeoutError after a silence of `seconds`, and ERRORS."""
+        # Set once: asked for with each frame, the time-out would be two system calls a frame.
+        with self.amqp.transport.having_timeout(max(_AT_ONCE_SECONDS, seconds)):
+            while not enough():
+                self.amqp.drain_events()
 
     def beat(self) -> None:
         """Sends a heartbeat if one is due and notices missing ones. Cheap; call it often."""
@@ -117,6 +127,12 @@ class Link:
             if self.amqp is not None:
                 self.amqp.close()
         self.drop()
+
+
+def _read_ahead(transport: Any) -> None:
+    """The client asks the socket for each part of a frame, nine times a message; it keeps what it gets beyond that."""
+    receive = transport._quick_recv
+    transport._quick_recv = lambda wanted: receive(max(wanted, _READ_AHEAD))
 
 
 def declare(channel: Any, wanted: Wanted) -> None:

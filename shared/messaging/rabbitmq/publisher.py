@@ -112,8 +112,7 @@ class RabbitPublisher:
                 return
             try:
                 with suppress(TimeoutError):
-                    while True:
-                        self._link.amqp.drain_events(timeout=0)
+                    self._link.hear(0.0, lambda: False)
                 self._link.beat()
             except ERRORS:
                 self.drop()
@@ -213,12 +212,16 @@ class RabbitPublisher:
         ]
 
     def _drain(self, end: float, down_to: int) -> None:
-        assert self._confirms is not None
-        while len(self._confirms.open) > down_to:
-            left = end - time.monotonic()
-            if left <= 0:
+        """Raises TimeoutError after a silence that lasts to `end`, or when confirms still come in too slowly by then."""
+        confirms = self._confirms
+        assert confirms is not None
+
+        def enough() -> bool:
+            if len(confirms.open) > down_to and time.monotonic() > end:
                 raise TimeoutError
-            self._link.amqp.drain_events(timeout=left)
+            return len(confirms.open) <= down_to
+
+        self._link.hear(end - time.monotonic(), enough)
 
 
 def _amqp_message(channel: Any, message: Outgoing) -> Any:

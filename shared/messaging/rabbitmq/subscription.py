@@ -102,11 +102,13 @@ class RabbitSubscription:
         self._buffer.append(_delivery(message, (self._generation, tag)))
 
     def _drain(self, limit: int, wait_seconds: float) -> None:
-        end = time.monotonic() + wait_seconds
+        """Waits so long for a first message, then takes what is there. limit 0: as many as the prefetch lets through."""
         with suppress(TimeoutError):
-            while limit == 0 or len(self._buffer) < limit:
-                left = 0.0 if self._buffer and limit else end - time.monotonic()
-                self._link.amqp.drain_events(timeout=max(0.0, left))
+            if limit == 0:
+                self._link.hear(wait_seconds, lambda: False)
+            if not self._buffer:
+                self._link.hear(wait_seconds, lambda: bool(self._buffer))
+            self._link.hear(0.0, lambda: len(self._buffer) >= limit)
 
     def _lost(self, error: Exception) -> None:
         """Everything unacknowledged is back in the queue, whether or not somebody here still works on it."""
