@@ -9,7 +9,6 @@ median of the passes; a mail's time is its best one by the wall clock: other wor
 from __future__ import annotations
 
 import argparse
-import gc
 import multiprocessing
 import os
 import resource
@@ -23,6 +22,7 @@ from typing import Any
 from bench.classify_peers import PEERS
 from services.classifier.core.reading import classify
 from services.classifier.settings import shipped_rules
+from shared.messaging import collecting
 from tests.hostile_mails import HOSTILE
 
 PASSES = 5
@@ -66,7 +66,7 @@ def measure(paths: Sequence[Path]) -> float:
     """Classifies all mails several times, prints the figures, and gives mails per second."""
     rules = shipped_rules()
     mails = [path.read_bytes() for path in paths]
-    gc.freeze()  # as the service's children do once the rules are compiled
+    collecting.spare()  # as the service's children do once the rules are compiled
     best = [float("inf")] * len(mails)
     rates = []
     for passing in range(PASSES + 1):

@@ -12,7 +12,7 @@ from types import FrameType
 from typing import Protocol, TypeVar
 
 from shared.domain.errors import BrokerOrDatabaseDown
-from shared.messaging import health
+from shared.messaging import collecting, health
 from shared.messaging.broker import Broker
 from shared.messaging.rabbitmq import RabbitBroker
 from shared.settings import BrokerSettings, DatabaseSettings, ProcessSettings
@@ -132,6 +132,7 @@ def run_service(name: str, settings: S, build: Callable[[S, Database, Broker], S
     try:
         with open_database(settings, name) as database:
             service = build(settings, database, broker)
+            collecting.spare()
             checks = {"postgresql": database.alive, "rabbitmq": broker.ping}
             with health.serving(settings.metrics_port, service.ended, checks):
                 run_until_signalled(service)

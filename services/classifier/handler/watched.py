@@ -6,7 +6,6 @@ process.
 
 from __future__ import annotations
 
-import gc
 import multiprocessing
 import signal
 import threading
@@ -24,6 +23,7 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 
 from services.classifier.core.own_rules import Source
 from shared.domain.bounces import BounceClass, MailFinding, MailKind
+from shared.messaging import collecting
 
 Classify = Callable[[bytes], MailFinding]
 
@@ -310,7 +310,7 @@ def _serve(pipe: Connection, progress: Any, factory: str, limit: float, own: tup
     module, _, name = factory.partition(":")
     make = getattr(import_module(module), name)
     classify, version = make(own)
-    gc.freeze()  # the compiled rules stay for good: the collector need not go through them again and again
+    collecting.spare()  # the compiled rules
     try:
         pipe.send(version)
         while True:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,6 +23,7 @@ ERRORS: tuple[type[Exception], ...] = (*Transport.connection_errors, *Transport.
 _NOT_FOUND = 404
 _PRECONDITION_FAILED = 406
 _READ_AHEAD = 8_192  # bytes taken from the socket at once, if it has them: some ten messages
+_SENT_TOGETHER = 65_536  # bytes of several messages that go to the socket at once
 _AT_ONCE_SECONDS = 0.001  # not 0: without a time-out the client turns in circles over half a frame until the rest comes
 
 _connection: Callable[..., Any] = Connection  # the client library has no types
@@ -103,6 +104,33 @@ class Link:
         with self.amqp.transport.having_timeout(max(_AT_ONCE_SECONDS, seconds)):
             while not enough():
                 self.amqp.drain_events()
+
+    @contextmanager
+    def together(self) -> Iterator[Callable[[], None]]:
+        """What is said inside goes out in large pieces, the last at the end; call what is given before you wait for an answer.
+
+        Raises ERRORS. The client alone would give each message to the socket by itself.
+        """
+        transport, kept = self.amqp.transport, bytearray()
+        write = transport._write
+
+        def send() -> None:
+            if kept:
+                piece = bytes(kept)
+                kept.clear()
+                write(piece)
+
+        def keep(piece: bytes) -> None:
+            kept.extend(piece)
+            if len(kept) >= _SENT_TOGETHER:
+                send()
+
+        transport._write = keep
+        try:
+            yield send
+            send()
+        finally:
+            transport._write = write
 
     def beat(self) -> None:
         """Sends a heartbeat if one is due and notices missing ones. Cheap; call it often."""

@@ -196,13 +196,15 @@ class RabbitPublisher:
         assert confirms is not None
         confirms.clear()
         end = time.monotonic() + self._confirm_timeout_seconds
-        for index, (exchange, routing_key, message) in enumerate(items):
-            confirms.expect(index)
-            wire = _amqp_message(channel, message)
-            channel.basic_publish(wire, exchange, routing_key, mandatory=_needs_a_queue(exchange, message))
-            if len(confirms.open) >= self._window:
-                self._drain(end, self._window // 2)
-                end = time.monotonic() + self._confirm_timeout_seconds
+        with self._link.together() as send:
+            for index, (exchange, routing_key, message) in enumerate(items):
+                confirms.expect(index)
+                wire = _amqp_message(channel, message)
+                channel.basic_publish(wire, exchange, routing_key, mandatory=_needs_a_queue(exchange, message))
+                if len(confirms.open) >= self._window:
+                    send()
+                    self._drain(end, self._window // 2)
+                    end = time.monotonic() + self._confirm_timeout_seconds
         self._drain(end, 0)
         refused = set(confirms.refused)
         return [
