@@ -254,6 +254,8 @@ _TO_LINE = re.compile(
 # A report that all went well, or a filter's about a mail that somebody sent to its reader.
 _TOLD_OTHERWISE = re.compile(
     r"\bsuccess|\brelayed\b|\berfolgreich|\bin (?:an? )?(?:e-?mail|mail|message) (?:to|for) you\b"
+    # A list manager tells the owner of a list what it did with a member, or how many bounced.
+    r"|\bbounces? (?:action|processing) notif|\bbounces? (?:rate|statistic|summary|digest)"
 )
 _REPLY_LINE = re.compile(r"^\W{0,6}[45]\d\d[ -]", re.MULTILINE)
 _NEAR_LINES = 14
