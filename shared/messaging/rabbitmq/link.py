@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -99,11 +100,25 @@ class Link:
             raise
 
     def hear(self, seconds: float, enough: Callable[[], bool]) -> None:
-        """Handles what the broker says until `enough`. Raises TimeoutError after a silence of `seconds`, and ERRORS."""
+        """Handles what the broker says until `enough`. Raises TimeoutError after a silence of `seconds`, and ERRORS.
+
+        seconds: 0 handles what is there and does not wait.
+        """
         # Set once: asked for with each frame, the time-out would be two system calls a frame.
         with self.amqp.transport.having_timeout(max(_AT_ONCE_SECONDS, seconds)):
             while not enough():
+                if seconds <= 0 and self._is_silent():
+                    raise TimeoutError
                 self.amqp.drain_events()
+
+    def _is_silent(self) -> bool:
+        """Whether nothing of what the broker said is left to be read."""
+        transport = self.amqp.transport
+        if transport._read_buffer or (self._ssl and transport.sock.pending()):
+            return False
+        news = select.poll()
+        news.register(transport.sock, select.POLLIN)
+        return not news.poll(0)
 
     @contextmanager
     def together(self) -> Iterator[Callable[[], None]]:
