@@ -190,9 +190,12 @@ def _leads_to(before: str) -> bool:
 
 def is_heading(line: str) -> bool:
     """Whether a card may begin with the line: a person's name, or a company."""
-    return is_name(line) or (
-        len(line) <= LONGEST_NAME and any(w.strip(",").casefold() in COMPANY_FORMS for w in line.split())
-    )
+    return is_name(line) or is_company(line)
+
+
+def is_company(line: str) -> bool:
+    """Whether a line names a company by its legal form."""
+    return len(line) <= LONGEST_NAME and any(w.strip(",").casefold() in COMPANY_FORMS for w in line.split())
 
 
 def is_name(line: str) -> bool:

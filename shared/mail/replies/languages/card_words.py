@@ -42,7 +42,9 @@ CALLS = _phrases(
     "subscribe to our | leave a review | leave us a review | review us | get directions | view my | see my calendar | "
     "think before you print | before you print | before printing | please consider the | consider the environment | "
     "save paper | save a tree | do you really need to print | go green | opening hours | office hours | working hours | "
-    "my working | my working days | hours: | "
+    "my working | my working days | hours: | meet with me | book time | book some time | book a slot | find a time | "
+    "please note i do not work | please note i don't work | i do not work on | i don't work on | i work flexibly | "
+    "i work part-time | i work part time | i am working flexibly | our opening | "
     "termin buchen | termin vereinbaren | jetzt termin | buchen sie | besuchen sie | folgen sie | folgt uns | bewerten sie | "
     "hier bewerten | bitte prüfen sie, ob diese | denken sie an die umwelt | bitte denken sie | muss diese | öffnungszeiten | "
     "bürozeiten | sprechzeiten | geschäftszeiten | servicezeiten | erreichbar | "
@@ -69,7 +71,7 @@ PRINTING = _phrases(
 # The days of opening hours, in full and short.
 DAYS = frozenset(
     _words(
-        "mon tue tues wed thu thur thurs fri sat sun monday tuesday wednesday thursday friday saturday sunday mo di mi do fr sa so "
+        "mondays tuesdays wednesdays thursdays fridays saturdays sundays mon tue tues wed thu thur thurs fri sat sun monday tuesday wednesday thursday friday saturday sunday mo di mi do fr sa so "
         "mo-fr mo–fr mo-do mon-fri mon–fri montag dienstag mittwoch donnerstag freitag samstag lun mar mer jeu ven sam lun-ven lundi mardi "
         "mercredi jeudi vendredi samedi lunes martes miércoles jueves viernes sábado lunedì martedì mercoledì giovedì venerdì "
         "sabato lun-vie seg-sex seg ter qua qui sex segunda terça quarta quinta sexta ma wo vr za ma-vr maandag dinsdag woensdag donderdag "

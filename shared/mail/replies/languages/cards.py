@@ -35,6 +35,8 @@ LEAVING = _words(
     "apag verwijder uitschrijv schrap avregistr avprenumer slett fjern avmeld afmeld poista peruut usuń usun wypis rezygn "
     "удал отпис исключ убер видал відпис odhlás odhlas smaž vymaž zruš törö leirat çıkar διαγρ σταματ lopett nechc escriba הסר הסיר احذف إلغاء hủy xóa"
 )
+# Words that begin like these and stand in cards.
+NOT_LEAVING = frozenset(_words("retired retiree retirement retiré retraité"))
 LEAVING_WORDS = frozenset(
     _words(
         "stop take more quit not never don't interested nicht kein keine keinen nein raus pas jamais nunca niet geen haal "

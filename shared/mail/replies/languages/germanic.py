@@ -27,10 +27,12 @@ GERMANIC: tuple[Language, ...] = (
         "if you are not the intended | if you have received this | virus-free | "
         "please consider the environment | scanned by | this mail | this transmission | "
         "registered in england | consider the environment | think before you print | caution: this email | "
-        "external email",
+        "external email | e-mail to and from | email to and from | e-mails to and from | emails to and from | "
+        "under state law | under florida law | please note that under | e-mail sent to or from | emails sent to or from",
         private="confidential | privileged | intended recipient | intended solely | intended only | addressee | "
         "in error | disclaimer | unauthorized | unauthorised | virus | distribution | disclosure | "
-        "notify the sender | delete it | delete this | legally protected | registered office | liability",
+        "notify the sender | delete it | delete this | legally protected | registered office | liability | "
+        "public record | open records | public records | state law | third parties | may be disclosed | may be subject to",
         sign_offs="best regards | kind regards | regards | best | thanks | thank you | many thanks | sincerely | "
         "yours sincerely | cheers | warm regards | best wishes | yours | yours faithfully | "
         "thanks and regards | with kind regards | rgds | br | all the best | best regards and thanks | many thanks and best wishes | warmly | warmest regards | with best wishes | yours truly | respectfully | cordially | kindest regards",
