@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shared.mail.replies import banners, contact_cards, html_text, long_cards, signatures
+from shared.mail.replies import banners, contact_cards, html_text, long_cards, signature_hints, signatures, signed_cards
 from shared.mail.replies.html_marks import has_marks
 from shared.mail.replies.lines import Lines, of_marked_text, of_text
 from shared.mail.replies.mail_texts import MailTexts, mail_texts
@@ -33,7 +33,7 @@ def reply_in_texts(texts: MailTexts, *, sent: str = "", limits: Limits = DEFAULT
     known = _known(sent)
     if not texts.plain_is_enough:
         return _from_html(texts.html, known, limits, texts.note)
-    reply = _from_text(texts.plain, known, limits, texts.note)
+    reply = _from_text(texts.plain, known, limits, texts.note, texts.html)
     if texts.html and not reply.quotes and has_marks(texts.html):
         other = _from_html(texts.html, known, limits, texts.note)
         if other.quotes and other.outcome in (Outcome.FOUND, Outcome.EMPTY):
@@ -55,10 +55,10 @@ def _known(sent: str) -> SentText | None:
     return SentText(sent) if sent.strip() else None
 
 
-def _from_text(text: str, sent: SentText | None, limits: Limits, note: str = "") -> Reply:
+def _from_text(text: str, sent: SentText | None, limits: Limits, note: str = "", html: str = "") -> Reply:
     lines = of_text(text, limits)
     lines.cut = lines.cut or note
-    return _decide(lines, sent, "plain")
+    return _decide(lines, sent, "plain", html)
 
 
 def _from_html(source: str, sent: SentText | None, limits: Limits, note: str = "") -> Reply:
@@ -79,10 +79,20 @@ def _html_lines(source: str, limits: Limits, note: str, signed: bool = True) -> 
     return lines
 
 
-def _decide(lines: Lines, sent: SentText | None, source: str) -> Reply:
+def _decide(lines: Lines, sent: SentText | None, source: str, html: str = "") -> Reply:
     scan = Scan(lines)
     why = scan.run()
-    _trim(lines.texts, why)
+    end = scan.answered or len(why)
+    above = why[:end]
+    _trim(lines.texts[:end], above)
+    if (
+        html
+        and Reason.CONTACT not in above
+        and Reason.SIGNATURE not in above
+        and _trim_signature(lines.texts, above, html)
+    ):
+        _trim(lines.texts[:end], above)
+    why[:end] = above
     if sent is not None:
         _subtract(lines.texts, why, sent)
         _trim_rules(lines.texts, why)
@@ -112,6 +122,15 @@ def _trim(texts: Sequence[str], why: list[Reason | None]) -> None:
         _trim_rules(texts, why)
         _trim_contact(texts, why)
     _trim_rules(texts, why)
+
+
+def _trim_signature(texts: Sequence[str], why: list[Reason | None], html: str) -> bool:
+    """Takes what the HTML marks as a signature, if nothing in the plain text shows that it is one. html: the mail's."""
+    own = _own(texts, why)
+    signature = signature_hints.signature_lines(texts, own, html) if len(own) > 1 else ()
+    for at in signature:
+        why[at] = Reason.SIGNATURE
+    return bool(signature)
 
 
 def _own(texts: Sequence[str], why: Sequence[Reason | None]) -> list[int]:
@@ -167,22 +186,34 @@ def _trim_company_notice(texts: Sequence[str], why: list[Reason | None], first: 
 
 
 def _trim_contact(texts: Sequence[str], why: list[Reason | None]) -> bool:
+    card = _contact(texts, why)
+    for at in card:
+        why[at] = Reason.CONTACT
+    return bool(card)
+
+
+def _contact(texts: Sequence[str], why: Sequence[Reason | None]) -> Sequence[int]:
+    """The lines of the contact card at the end; none if there is none."""
     tail = _own(texts, why)[-long_cards.TAIL :]
-    if len(tail) < 2 or not long_cards.may_hold_one([texts[at] for at in tail]):  # a card never is the whole text
-        return False
+    if len(tail) < 2:  # a card never is the whole text
+        return ()
+    lines = [texts[at] for at in tail]
+    signed, others = signed_cards.may_hold_one(lines), long_cards.may_hold_one(lines)
+    if not (signed or others):
+        return ()
     # What stands right below a quoted line answers it, be it a name and a number; unless they had signed off above.
     quoted = next((at for at in range(tail[-1], tail[0], -1) if why[at] is Reason.QUOTED), -1)
     if not any(contact_cards.is_sign_off(texts[at]) for at in tail if at < quoted):
         tail = [at for at in tail if at > quoted]
-    lines = [texts[at] for at in tail]
+        lines = [texts[at] for at in tail]
     apart = [number == 0 or at - tail[number - 1] > 1 for number, at in enumerate(tail)]
-    start = _card_start(lines, apart)
-    if not any(contact_cards.is_sign_off(line) for line in lines[max(0, start - 2) : start]) or start == len(lines):
-        start = min(start, long_cards.card_start(lines, apart))
-    card = tail[start:]
-    for at in card:
-        why[at] = Reason.CONTACT
-    return bool(card)
+    start = _card_start(lines, apart) if others else len(lines)
+    if start < len(lines) and any(contact_cards.is_sign_off(line) for line in lines[max(0, start - 2) : start]):
+        return tail[start:]
+    named = signed_cards.card_start(lines, apart) if signed else len(lines)
+    if named == len(lines) and others:
+        named = long_cards.card_start(lines, apart)
+    return tail[min(start, named) :]
 
 
 def _card_start(lines: list[str], apart: list[bool]) -> int:
