@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shared.mail.replies import banners, contact_cards, html_text, long_cards, signatures, signed_blocks
+from shared.mail.replies import (
+    banners,
+    contact_cards,
+    html_text,
+    long_cards,
+    signature_hints,
+    signatures,
+    signed_blocks,
+    signed_cards,
+)
 from shared.mail.replies.html_marks import has_marks
 from shared.mail.replies.lines import Lines, of_marked_text, of_text
 from shared.mail.replies.mail_texts import MailTexts, mail_texts
@@ -13,6 +22,7 @@ from shared.mail.replies.scanning import Scan
 from shared.mail.replies.subtracting import SentText, lines_of_sent
 
 DEFAULT = Limits()
+_MOST_PICTURES = 6  # in a card, as placeholders
 
 
 def reply_in_mail(raw: bytes, *, sent: str = "", limits: Limits = DEFAULT) -> Reply:
@@ -33,7 +43,7 @@ def reply_in_texts(texts: MailTexts, *, sent: str = "", limits: Limits = DEFAULT
     known = _known(sent)
     if not texts.plain_is_enough:
         return _from_html(texts.html, known, limits, texts.note, texts.signer)
-    reply = _from_text(texts.plain, known, limits, texts.note, texts.signer)
+    reply = _from_text(texts.plain, known, limits, texts.note, texts.html, texts.signer)
     if texts.html and not reply.quotes and has_marks(texts.html):
         other = _from_html(texts.html, known, limits, texts.note, texts.signer)
         if other.quotes and other.outcome in (Outcome.FOUND, Outcome.EMPTY):
@@ -55,10 +65,12 @@ def _known(sent: str) -> SentText | None:
     return SentText(sent) if sent.strip() else None
 
 
-def _from_text(text: str, sent: SentText | None, limits: Limits, note: str = "", signer: str = "") -> Reply:
+def _from_text(
+    text: str, sent: SentText | None, limits: Limits, note: str = "", html: str = "", signer: str = ""
+) -> Reply:
     lines = of_text(text, limits)
     lines.cut = lines.cut or note
-    return _decide(lines, sent, "plain", signer)
+    return _decide(lines, sent, "plain", signer, html)
 
 
 def _from_html(source: str, sent: SentText | None, limits: Limits, note: str = "", signer: str = "") -> Reply:
@@ -79,10 +91,21 @@ def _html_lines(source: str, limits: Limits, note: str, signed: bool = True) -> 
     return lines
 
 
-def _decide(lines: Lines, sent: SentText | None, source: str, signer: str) -> Reply:
+def _decide(lines: Lines, sent: SentText | None, source: str, signer: str, html: str = "") -> Reply:
     scan = Scan(lines)
+    names = signed_blocks.signer_words(signer)
     why = scan.run()
-    _trim(lines.texts, why, signed_blocks.signer_words(signer))
+    end = scan.answered or len(why)
+    above = why[:end]
+    _trim(lines.texts[:end], above, names)
+    if (
+        html
+        and Reason.CONTACT not in above
+        and Reason.SIGNATURE not in above
+        and _trim_signature(lines.texts, above, html)
+    ):
+        _trim(lines.texts[:end], above, names)
+    why[:end] = above
     if sent is not None:
         _subtract(lines.texts, why, sent)
         _trim_rules(lines.texts, why)
@@ -112,6 +135,15 @@ def _trim(texts: Sequence[str], why: list[Reason | None], signer: frozenset[str]
         _trim_rules(texts, why)
         _trim_contact(texts, why, signer)
     _trim_rules(texts, why)
+
+
+def _trim_signature(texts: Sequence[str], why: list[Reason | None], html: str) -> bool:
+    """Takes what the HTML marks as a signature, if nothing in the plain text shows that it is one. html: the mail's."""
+    own = _own(texts, why)
+    signature = signature_hints.signature_lines(texts, own, html) if len(own) > 1 else ()
+    for at in signature:
+        why[at] = Reason.SIGNATURE
+    return bool(signature)
 
 
 def _own(texts: Sequence[str], why: Sequence[Reason | None]) -> list[int]:
@@ -167,42 +199,49 @@ def _trim_company_notice(texts: Sequence[str], why: list[Reason | None], first: 
 
 
 def _trim_contact(texts: Sequence[str], why: list[Reason | None], signer: frozenset[str]) -> bool:
-    tail = [at for at in _own(texts, why) if not signatures.is_placeholder(texts[at])][-long_cards.TAIL :]
+    card = _contact(texts, why, signer)
+    for at in card:
+        why[at] = Reason.CONTACT
+    return bool(card)
+
+
+def _contact(texts: Sequence[str], why: Sequence[Reason | None], signer: frozenset[str]) -> Sequence[int]:
+    """The lines of the contact card at the end, with the pictures above it; none if there is none."""
+    own = _own(texts, why)[-long_cards.TAIL - _MOST_PICTURES :]
+    tail = [at for at in own if not signatures.is_placeholder(texts[at])][-long_cards.TAIL :]
     if len(tail) < 2:  # a card never is the whole text
-        return False
+        return ()
     # What stands right below a quoted line answers it, be it a name and a number; unless they had signed off above.
     quoted = next((at for at in range(tail[-1], tail[0], -1) if why[at] is Reason.QUOTED), -1)
     if not any(contact_cards.is_sign_off(texts[at]) for at in tail if at < quoted):
         tail = [at for at in tail if at > quoted]
     lines = [texts[at] for at in tail]
     apart = [number == 0 or at - tail[number - 1] > 1 for number, at in enumerate(tail)]
+    card = _card(lines, apart, signer)
+    if not card:
+        return ()
+    begins, ends = tail[card.start], tail[card.stop] if card.stop < len(tail) else len(texts)
+    pictures = [at for at in own if at not in tail]
+    while (begins - 1 in pictures) or (begins > 0 and not texts[begins - 1].strip()):
+        begins -= 1
+    return [at for at in own if begins <= at < ends]
+
+
+def _card(lines: list[str], apart: list[bool], signer: frozenset[str]) -> range:
+    start = _named_start(lines, apart)
     signed = signed_blocks.block(lines, apart, signer)
-    start = _card_start_of_any(lines, apart)
-    if signed and signed.start <= start:
-        _cut_contact(texts, why, tail[signed.start], tail[signed.stop] if signed.stop < len(tail) else len(texts))
-        return True
-    if start == len(lines):
-        return False
-    _cut_contact(texts, why, tail[start], len(texts))
-    return True
+    return signed if signed and signed.start <= start else range(start, len(lines))
 
 
-def _card_start_of_any(lines: list[str], apart: list[bool]) -> int:
-    if not long_cards.may_hold_one(lines):
-        return len(lines)
-    start = _card_start(lines, apart)
-    if not any(contact_cards.is_sign_off(line) for line in lines[max(0, start - 2) : start]) or start == len(lines):
-        start = min(start, long_cards.card_start(lines, apart))
-    return start
-
-
-def _cut_contact(texts: Sequence[str], why: list[Reason | None], first: int, end: int) -> None:
-    """Takes the lines of a card, and the pictures right above it."""
-    while first > 0 and (not texts[first - 1].strip() or signatures.is_placeholder(texts[first - 1])):
-        first -= 1
-    for at in range(first, end):
-        if why[at] is None:
-            why[at] = Reason.CONTACT
+def _named_start(lines: list[str], apart: list[bool]) -> int:
+    others = long_cards.may_hold_one(lines)
+    start = _card_start(lines, apart) if others else len(lines)
+    if start < len(lines) and any(contact_cards.is_sign_off(line) for line in lines[max(0, start - 2) : start]):
+        return start
+    named = signed_cards.card_start(lines, apart) if signed_cards.may_hold_one(lines) else len(lines)
+    if named == len(lines) and others:
+        named = long_cards.card_start(lines, apart)
+    return min(start, named)
 
 
 def _card_start(lines: list[str], apart: list[bool]) -> int:

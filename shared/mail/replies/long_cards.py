@@ -11,10 +11,14 @@ import re
 from collections.abc import Sequence
 
 from shared.mail.replies import contact_cards
-from shared.mail.replies.contact_cards import LONGEST_LINE, is_name, is_sign_off, may_reach, repeats
+from shared.mail.replies.contact_cards import LONGEST_ANSWER, LONGEST_LINE, is_name, is_sign_off, may_reach, repeats
 from shared.mail.replies.languages.card_words import (
+    ASKING_TO,
     CALLS,
     DAYS,
+    LINKED_CALLS,
+    LINKING,
+    NOWADAYS,
     PRINTING,
     READER,
     READER_EAST,
@@ -22,8 +26,16 @@ from shared.mail.replies.languages.card_words import (
     REFUSING_EAST,
     REGISTER,
     SOCIAL,
+    WE,
 )
-from shared.mail.replies.languages.cards import COMPANY_FORMS, LEAVING, LEAVING_EAST, LEAVING_WORDS, NOT_LEAVING
+from shared.mail.replies.languages.cards import (
+    ANSWERS,
+    COMPANY_FORMS,
+    LEAVING,
+    LEAVING_EAST,
+    LEAVING_WORDS,
+    NOT_LEAVING,
+)
 from shared.mail.replies.markers import is_east_asian
 from shared.mail.replies.signatures import is_disclaimer
 
@@ -44,6 +56,12 @@ _REGISTER = _any([word for word in REGISTER if not is_east_asian(word)])
 _REGISTER_EAST = tuple(word for word in REGISTER if is_east_asian(word))
 _SOCIAL = _any([word for word in SOCIAL if not is_east_asian(word)])
 _SITE = re.compile(r"(?<![\w@])(?:[a-z0-9-]{1,40}\.){1,3}[a-z]{2,12}(?:/\S|\s*$)|(?<!\w)@\w{3,30}", re.IGNORECASE)
+# "PS", "P.S.", "PPS", "NB:"; no psychologist.
+_POSTSCRIPT = re.compile(r"p\.?\s?(?:p\.?\s?)?s(?!\w)|p\.?\s?d(?:\.\s|\.?:)|n\.?b(?:\.|:)|追伸|附言|추신")
+# "Meet with me: https://…": a label of a few words and a link.
+_LABELLED_LINK = re.compile(
+    r"(?:[^\s:]{1,20}[ \xa0]){0,6}(?:[^\s:]{1,20}\s?[:|<(\[–-]|me|us|here)\s?[<(\[]?(?:https?://|www\.)\S+"
+)
 _ENDS = re.compile(r"[.!。！](?:\s|$)")
 
 
@@ -126,12 +144,34 @@ def _is_rest(lines: Sequence[str], apart: Sequence[bool], reached: bool = False)
 
 def _may_be_own(line: str, alone: bool) -> bool:
     """Whether a line that nothing marks as a card's may be the person's. alone: it begins a paragraph below the card's first mark."""
-    low = line.casefold()
-    words = [word.strip(".,:;()'\"*_!-–") for word in low.split()]
-    if not REFUSING.isdisjoint(words) or any(part in low for part in REFUSING_EAST):
+    if refuses(line):
         return True
     # What people add below is short, or goes on in small letters; an advertisement is a sentence.
-    return alone and (is_east_asian(line) or not is_prose(line) or len(words) < 6 or not line.strip()[0].isupper())
+    if alone and (is_east_asian(line) or not is_prose(line) or len(line.split()) < 6 or not line.strip()[0].isupper()):
+        return True
+    return is_prose(line) and reads_as_own(line)
+
+
+def refuses(line: str) -> bool:
+    """Whether a line has a word of a refusal or of what is refused."""
+    low = line.casefold()
+    return not REFUSING.isdisjoint(_words(low)) or any(part in low for part in REFUSING_EAST)
+
+
+def reads_as_own(line: str) -> bool:
+    """Whether a sentence reads as a person's and not as an advertisement: it says we, asks for something, or speaks of a day."""
+    words = _words(line.casefold())
+    if words[0] in ASKING_TO or (len(words) > 1 and words[0] in LINKING and words[1] in ASKING_TO):
+        return True
+    return (
+        not WE.isdisjoint(words)
+        or not NOWADAYS.isdisjoint(words)
+        or sum(word in DAYS for word in words if len(word) > 4) == 1
+    )
+
+
+def _words(low: str) -> list[str]:
+    return [word.strip(".,:;()'\"*_!-–") for word in low.split()]
 
 
 def is_company_notice(lines: Sequence[str]) -> bool:
@@ -149,11 +189,13 @@ def speaks(line: str) -> bool:
     """Whether a line speaks to the reader: asks, begs, adds a postscript, or is about leaving a list."""
     plain = line.strip()
     low = plain.casefold()
-    if low.startswith(("ps", "p.s", "p.p.s")):
+    if is_postscript(low):
         return True
     if speaks_of_leaving(low):
         return True
     words = _words(low)
+    if len(plain) < LONGEST_ANSWER and ANSWERS.issuperset(words):
+        return True
     if _is_call(low) or is_disclaimer(plain):
         return False
     if "?" in plain or "？" in plain or "list" in words:
@@ -175,8 +217,9 @@ def speaks_of_leaving(line: str) -> bool:
     )
 
 
-def _words(low: str) -> list[str]:
-    return [word.strip(".,:;()'\"*_<>!-–") for word in low.split()]
+def is_postscript(low: str) -> bool:
+    """Whether a line in lower case begins as a postscript."""
+    return low[:1] in "pn追附추" and _POSTSCRIPT.match(low) is not None
 
 
 def _is_notice_line(low: str) -> bool:
@@ -184,7 +227,10 @@ def _is_notice_line(low: str) -> bool:
 
 
 def _is_call(low: str) -> bool:
-    return low.lstrip(" *_-–•|>").startswith(CALLS) or any(words in low for words in PRINTING)
+    begin = low.lstrip(" *_-–•|>")
+    if begin.startswith(CALLS) or any(words in low for words in PRINTING):
+        return True
+    return begin.startswith(LINKED_CALLS) and _LABELLED_LINK.fullmatch(begin) is not None
 
 
 def is_marked(line: str) -> bool:

@@ -158,7 +158,7 @@ def decoded_bytes(data: bytes, charset: str) -> str:
             if not _is_utf8(data):
                 return data.decode(codec, "replace")
     text = data.decode("utf-8", "replace")
-    odd = sum(character > "\x7f" for character in text)
+    odd = len(text) - len(text.encode("ascii", "ignore"))
     # Where no character but the broken ones is beyond ASCII, it is Windows-1252 under another name.
     return data.decode("windows-1252", "replace") if odd == text.count("\ufffd") else text
 

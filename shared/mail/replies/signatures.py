@@ -17,7 +17,9 @@ from shared.mail.replies.markers import (
 )
 
 _DELIMITERS = frozenset(("--", "—", "– –", "- -", "-- ", "––", "- --", "__"))
-_PLACEHOLDER = re.compile(r"(?:(?:\[(?:cid|image):[^\]]{1,200}\]|<image\d{1,3}\.\w{3,4}>)(?:\s?<[^<>]{0,400}>)?\s{0,4}){1,12}")
+_PLACEHOLDER = re.compile(
+    r"(?:(?:\[(?:cid|image):[^\]]{1,200}\]|<image\d{1,3}\.\w{3,4}>)(?:\s?<[^<>]{0,400}>)?\s{0,4}){1,12}"
+)
 _LINK = re.compile(r"https?://|www\.", re.IGNORECASE)
 _LINKS = re.compile(r"[<(\[]?(?:https?://|www\.)\S+", re.IGNORECASE)
 

@@ -11,9 +11,10 @@ import re
 from collections.abc import Sequence
 
 from shared.mail.replies.contact_cards import is_company, is_formula, is_name, is_sign_off, is_typed
-from shared.mail.replies.long_cards import TAIL, is_marked, is_prose, speaks, speaks_of_leaving
+from shared.mail.replies.long_cards import TAIL, is_marked, is_prose, refuses, speaks, speaks_of_leaving
 from shared.mail.replies.markers import is_east_asian
 from shared.mail.replies.signatures import is_rule
+from shared.mail.replies.signed_cards import repeats_typed
 
 MOST_LINES = 20
 _LONGEST_NAME = 80
@@ -25,7 +26,7 @@ _CUT = re.compile(r"[,(|•·/<\[]|\s[-–—]\s")
 _SEPARATED = re.compile(r"\s[|•·–—/-]\s|\s{3,}|, ")
 _QUOTES = ('""', "''", "“”", "„“", "„”", "«»", "‘’", "»«")
 _NOT_NAMES = frozenset(
-    "mr mrs ms miss dr prof sir herr frau hr fr mme m sr sra sig dott ing avv lic via the der die das and und et y e".split()
+    ["mr", "mrs", "ms", "miss", "dr", "prof", "sir", "herr", "frau", "hr", "fr", "mme", "m", "sr", "sra", "sig", "dott", "ing", "avv", "lic", "via", "the", "der", "die", "das", "and", "und", "et", "y", "e"]
 )
 
 
@@ -43,17 +44,16 @@ def block(lines: Sequence[str], apart: Sequence[bool], signer: frozenset[str]) -
 
     lines, apart: as for `contact_cards.card_start`. signer: from `signer_words`.
     """
-    first = max(1, len(lines) - TAIL)
+    first = max(1, len(lines) - TAIL) if signer else len(lines)
     for at in range(first, len(lines)):
-        named = bool(signer) and _names_signer(lines[at], signer, below=_is_closing(lines[at - 1]))
-        if not named and not _repeats_typed(lines, at):
+        if not _names_signer(lines[at], signer, below=_is_closing(lines[at - 1])):
             continue
         start = _start(lines, apart, at)
         if start < 0:
             continue
         end = _end(lines, apart, at + 1)
-        marks = _marks(lines[start:at]) + _marks(lines[at + 1 : end]) + (not named) + _follows_sign_off(lines, at)
-        if end > at + 1 and marks >= (_LEAST if apart[at] or start < at or _follows_sign_off(lines, at) else _RUNNING_ON):
+        marks = _marks(lines[start:at]) + _marks(lines[at + 1 : end]) + _is_signed(lines, at)
+        if end > at + 1 and marks >= (_LEAST if apart[at] or start < at or _is_signed(lines, at) else _RUNNING_ON):
             typed = start == at and end > at + 1 and _is_typed_here(lines, apart, at)
             return range(at + 1 if typed else start, end)
     return _below_rule(lines)
@@ -66,7 +66,11 @@ def _names(text: str) -> frozenset[str]:
 
 def _names_signer(line: str, signer: frozenset[str], below: bool) -> bool:
     """Whether a line says who the mail is from, and no more than a card does. below: a sign-off, where one name is enough."""
-    if len(line) > _LONGEST_NAME * 2 or line.rstrip()[-1:] in ".!?:;。！？" and not line.rstrip().endswith(("Inc.", "Ltd.", "Co.")):
+    if (
+        len(line) > _LONGEST_NAME * 2
+        or (line.rstrip()[-1:] in ".!?:;。！？"
+        and not line.rstrip().endswith(("Inc.", "Ltd.", "Co.")))
+    ):
         return False
     head = _CUT.split(line.strip(" *_\t"), maxsplit=1)[0]
     if len(head) > _LONGEST_NAME:
@@ -79,15 +83,6 @@ def _names_signer(line: str, signer: frozenset[str], below: bool) -> bool:
 
 def _is_closing(line: str) -> bool:
     return is_sign_off(line) or is_formula(line)
-
-
-def _repeats_typed(lines: Sequence[str], at: int) -> bool:
-    """Whether a name in full stands below the same first name, which was typed under a sign-off."""
-    typed = lines[at - 1].split()
-    if at < 2 or not 1 <= len(typed) <= 2 or not _is_closing(lines[at - 2]):
-        return False
-    own = typed[0].strip(".,*-–").casefold()
-    return len(own) > 1 and is_name(lines[at]) and own in _names(lines[at]) and len(_names(lines[at])) > len(typed)
 
 
 def _start(lines: Sequence[str], apart: Sequence[bool], at: int) -> int:
@@ -103,8 +98,9 @@ def _start(lines: Sequence[str], apart: Sequence[bool], at: int) -> int:
     return at
 
 
-def _follows_sign_off(lines: Sequence[str], at: int) -> bool:
-    return any(_is_closing(lines[up]) for up in range(max(1, at - 2), at))
+def _is_signed(lines: Sequence[str], at: int) -> bool:
+    """Whether a sign-off or the same name, typed alone, stands above."""
+    return any(_is_closing(lines[up]) for up in range(max(1, at - 2), at)) or repeats_typed(lines[at], lines[at - 1])
 
 
 def _is_typed_here(lines: Sequence[str], apart: Sequence[bool], at: int) -> bool:
@@ -116,7 +112,7 @@ def _end(lines: Sequence[str], apart: Sequence[bool], at: int) -> int:
     """The line after the block: its end, or the first of what may be said to the reader."""
     end = min(len(lines), at + MOST_LINES)
     for each in range(at, end):
-        if speaks(lines[each]) and not _is_motto(lines[each]):
+        if _is_own(lines[each], alone=apart[each]) and not _is_motto(lines[each]):
             return each
     # A paragraph of words at the very end, which nothing marks: a motto, or something that they forgot to say.
     last = end - 1
@@ -125,6 +121,15 @@ def _end(lines: Sequence[str], apart: Sequence[bool], at: int) -> int:
     if last > at and end == len(lines) and all(is_prose(line) and not is_marked(line) for line in lines[last:end]):
         return last
     return end
+
+
+def _is_own(line: str, alone: bool) -> bool:
+    """Whether a line may be said to the reader. alone: it begins a paragraph; inside a card hours and numbers are the card's."""
+    if speaks_of_leaving(line) or "?" in line:
+        return True
+    return (alone or not is_marked(line)) and (
+        speaks(line) or (refuses(line) and not is_marked(line) and not _mark(line))
+    )
 
 
 def _is_motto(line: str) -> bool:

@@ -55,3 +55,11 @@ COMPANY_FORMS = frozenset(
         "s.r.l. spa s.p.a. sl s.l. lda ltda eirl s.r.o. a.s. kft zrt sp. ооо зао оао тов пп a.ş. şti. pty co n.a."
     )
 )
+
+# A bare answer, and what goes with it: no line of a card's.
+ANSWERS = frozenset(
+    _words(
+        "yes yep yup ok okay sure fine agreed thanks thank ja jawohl gerne einverstanden danke oui d'accord merci sí claro vale "
+        "gracias sì sim claro obrigado obrigada bedankt akkoord tack takk tak zgoda dzięki да спасибо так evet tamam kyllä igen ano"
+    )
+)
