@@ -152,7 +152,7 @@ def is_said(line: str, *, title: bool, labelled: bool = False) -> bool:
     title: it may be a job title of a few words; labelled: one that begins in lower case, as the card has a label.
     """
     plain = line.strip()
-    if plain[-1:] in _STOPS or plain.startswith(("PS", "P.S", "P.s")) or is_addressed(plain):
+    if plain[-1:] in _STOPS or plain.startswith(("PS", "P.S", "P.s", "I ")) or is_addressed(plain):
         return True
     match = _REACH.search(plain)
     if match is not None and _leads_to(plain[: match.start()]):

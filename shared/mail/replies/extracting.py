@@ -4,16 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shared.mail.replies import (
-    banners,
-    contact_cards,
-    html_text,
-    long_cards,
-    signature_hints,
-    signatures,
-    signed_blocks,
-    signed_cards,
-)
+from shared.mail.replies import banners, contact, html_text, long_cards, signature_hints, signatures, signed_blocks
 from shared.mail.replies.html_marks import has_marks
 from shared.mail.replies.lines import Lines, of_marked_text, of_text
 from shared.mail.replies.mail_texts import MailTexts, mail_texts
@@ -22,7 +13,6 @@ from shared.mail.replies.scanning import Scan
 from shared.mail.replies.subtracting import SentText, lines_of_sent
 
 DEFAULT = Limits()
-_MOST_PICTURES = 6  # in a card, as placeholders
 
 
 def reply_in_mail(raw: bytes, *, sent: str = "", limits: Limits = DEFAULT) -> Reply:
@@ -199,54 +189,10 @@ def _trim_company_notice(texts: Sequence[str], why: list[Reason | None], first: 
 
 
 def _trim_contact(texts: Sequence[str], why: list[Reason | None], signer: frozenset[str]) -> bool:
-    card = _contact(texts, why, signer)
+    card = contact.card_at_end(texts, why, _own(texts, why), signer)
     for at in card:
         why[at] = Reason.CONTACT
     return bool(card)
-
-
-def _contact(texts: Sequence[str], why: Sequence[Reason | None], signer: frozenset[str]) -> Sequence[int]:
-    """The lines of the contact card at the end, with the pictures above it; none if there is none."""
-    own = _own(texts, why)[-long_cards.TAIL - _MOST_PICTURES :]
-    tail = [at for at in own if not signatures.is_placeholder(texts[at])][-long_cards.TAIL :]
-    if len(tail) < 2:  # a card never is the whole text
-        return ()
-    # What stands right below a quoted line answers it, be it a name and a number; unless they had signed off above.
-    quoted = next((at for at in range(tail[-1], tail[0], -1) if why[at] is Reason.QUOTED), -1)
-    if not any(contact_cards.is_sign_off(texts[at]) for at in tail if at < quoted):
-        tail = [at for at in tail if at > quoted]
-    lines = [texts[at] for at in tail]
-    apart = [number == 0 or at - tail[number - 1] > 1 for number, at in enumerate(tail)]
-    card = _card(lines, apart, signer)
-    if not card:
-        return ()
-    begins, ends = tail[card.start], tail[card.stop] if card.stop < len(tail) else len(texts)
-    pictures = [at for at in own if at not in tail]
-    while (begins - 1 in pictures) or (begins > 0 and not texts[begins - 1].strip()):
-        begins -= 1
-    return [at for at in own if begins <= at < ends]
-
-
-def _card(lines: list[str], apart: list[bool], signer: frozenset[str]) -> range:
-    start = _named_start(lines, apart)
-    signed = signed_blocks.block(lines, apart, signer)
-    return signed if signed and signed.start <= start else range(start, len(lines))
-
-
-def _named_start(lines: list[str], apart: list[bool]) -> int:
-    others = long_cards.may_hold_one(lines)
-    start = _card_start(lines, apart) if others else len(lines)
-    if start < len(lines) and any(contact_cards.is_sign_off(line) for line in lines[max(0, start - 2) : start]):
-        return start
-    named = signed_cards.card_start(lines, apart) if signed_cards.may_hold_one(lines) else len(lines)
-    if named == len(lines) and others:
-        named = long_cards.card_start(lines, apart)
-    return min(start, named)
-
-
-def _card_start(lines: list[str], apart: list[bool]) -> int:
-    skipped = max(0, len(lines) - contact_cards.TAIL)
-    return skipped + contact_cards.card_start(lines[skipped:], apart[skipped:])
 
 
 def _subtract(texts: Sequence[str], why: list[Reason | None], sent: SentText) -> None:

@@ -21,12 +21,46 @@ _LONGEST_NAME = 80
 _LEAST = 2  # marks of a card
 _RUNNING_ON = 3  # where the name stands right below the words
 _BELOW_RULE = 8  # lines
+_ABBREVIATED = re.compile(r"(?:\b[A-Z][\w.]{0,3}|\.\w)\.$")  # M.A., Inc.
+_JOB = 7  # letters of a job in one word
+_NUMBER = re.compile(r"\+?[\d\s()./-]{7,30}")
 _WORD = re.compile(r"[^\W\d_][\w'’.-]*")
 _CUT = re.compile(r"[,(|•·/<\[]|\s[-–—]\s")
 _SEPARATED = re.compile(r"\s[|•·–—/-]\s|\s{3,}|, ")
 _QUOTES = ('""', "''", "“”", "„“", "„”", "«»", "‘’", "»«")
 _NOT_NAMES = frozenset(
-    ["mr", "mrs", "ms", "miss", "dr", "prof", "sir", "herr", "frau", "hr", "fr", "mme", "m", "sr", "sra", "sig", "dott", "ing", "avv", "lic", "via", "the", "der", "die", "das", "and", "und", "et", "y", "e"]
+    [
+        "mr",
+        "mrs",
+        "ms",
+        "miss",
+        "dr",
+        "prof",
+        "sir",
+        "herr",
+        "frau",
+        "hr",
+        "fr",
+        "mme",
+        "m",
+        "sr",
+        "sra",
+        "sig",
+        "dott",
+        "ing",
+        "avv",
+        "lic",
+        "via",
+        "the",
+        "der",
+        "die",
+        "das",
+        "and",
+        "und",
+        "et",
+        "y",
+        "e",
+    ]
 )
 
 
@@ -66,11 +100,8 @@ def _names(text: str) -> frozenset[str]:
 
 def _names_signer(line: str, signer: frozenset[str], below: bool) -> bool:
     """Whether a line says who the mail is from, and no more than a card does. below: a sign-off, where one name is enough."""
-    if (
-        len(line) > _LONGEST_NAME * 2
-        or (line.rstrip()[-1:] in ".!?:;。！？"
-        and not line.rstrip().endswith(("Inc.", "Ltd.", "Co.")))
-    ):
+    ends = line.rstrip()[-6:]
+    if len(line) > _LONGEST_NAME * 2 or (ends[-1:] in ".!?:;。！？" and not _ABBREVIATED.search(ends)):
         return False
     head = _CUT.split(line.strip(" *_\t"), maxsplit=1)[0]
     if len(head) > _LONGEST_NAME:
@@ -118,7 +149,11 @@ def _end(lines: Sequence[str], apart: Sequence[bool], at: int) -> int:
     last = end - 1
     while last > at and not apart[last]:
         last -= 1
-    if last > at and end == len(lines) and all(is_prose(line) and not is_marked(line) for line in lines[last:end]):
+    if (
+        last > at
+        and end == len(lines)
+        and all(is_prose(line) and not is_marked(line) and not _is_motto(line) for line in lines[last:end])
+    ):
         return last
     return end
 
@@ -127,8 +162,21 @@ def _is_own(line: str, alone: bool) -> bool:
     """Whether a line may be said to the reader. alone: it begins a paragraph; inside a card hours and numbers are the card's."""
     if speaks_of_leaving(line) or "?" in line:
         return True
+    if _is_place(line):
+        return False
     return (alone or not is_marked(line)) and (
         speaks(line) or (refuses(line) and not is_marked(line) and not _mark(line))
+    )
+
+
+def _is_place(line: str) -> bool:
+    """Whether a line is parts with capitals and nothing else: "Plaza Hidalgo 18, Pátzcuaro, Mich." has no word to the reader."""
+    words = [word for word in line.split() if word[0].isalpha()]
+    return (
+        len(words) >= 3
+        and not line.isupper()
+        and all(word[0].isupper() for word in words)
+        and _SEPARATED.search(line) is not None
     )
 
 
@@ -143,14 +191,18 @@ def _marks(lines: Sequence[str]) -> int:
 
 
 def _mark(line: str) -> int:
-    """2 for what only a card has, 1 for what looks like a job, an office or a place."""
-    if is_marked(line) or is_company(line):
+    """2 for what only a card has, 1 for what looks like a job, an office, a place or a motto."""
+    if is_marked(line) or is_company(line) or _NUMBER.fullmatch(line.strip()):
         return 2
+    if _is_motto(line):
+        return 1
     words = [word for word in line.split() if word[0].isalpha()]
     large = sum(word[0].isupper() for word in words)
     if large * 3 < len(words) * 2 and (is_prose(line) or large * 2 < len(words)):
         return 0
-    return 2 if large >= 3 and _SEPARATED.search(line) is not None else 1 if large >= 2 else 0
+    if large >= 3 and _SEPARATED.search(line) is not None:
+        return 2
+    return 1 if large >= 2 or (large == 1 and len(words[0]) >= _JOB and not is_sign_off(line)) else 0
 
 
 def _below_rule(lines: Sequence[str]) -> range:
