@@ -31,6 +31,12 @@ HOSTILE_TEXTS: dict[str, Callable[[], str]] = {
     "line_feeds": _text("\n"),
     "invisible": _text("\u200b"),
     "cards": _text("Anna Weber\n\n+44 113 496 0000 a\n"),
+    "signed_again": lambda: (
+        "a.\n\nAnna Weber\n\n" * 20 + ("Anna Weber\n\n" + "confidential word " * 33 + "\n\n") * 1_500
+    ),
+    "signed_off": lambda: "a.\n" + ("regards\nAnna Weber\n" + "+44 113 496 0000 Privileged " * 20 + "\n") * 1_500,
+    "comment_heads": lambda: "##- reply above this line -##\nA, 1 May 2026, 1:11\n" + "\nA (b) (c) (d\n" * 71_000,
+    "named_answers": lambda: "From: a@b.example\nTo: Anna\nSubject: c\n\n" + "[Anna\n" * 160_000,
     "own_lists": _text("list:\n> 2 boots\nand\n"),
     "named_marks": _text("AB> a\n\n"),
     "other_names": lambda: "".join(f"{chr(65 + at % 26)}{chr(97 + at // 26 % 26)}b> x:\n" for at in range(100_000)),
@@ -51,5 +57,7 @@ HOSTILE_HTML: dict[str, Callable[[], str]] = {
     "attributes": lambda: "<div " + " ".join(f"a{number}=b" for number in range(60_000)) + ">x",
     "crossed_tags": lambda: "<b><i><u>" * 20_000 + "</b></i></u>" * 20_000,
     "nested_tables": lambda: "<table><tr><td>" * 30_000,
+    "signatures": lambda: "<i id=Signature>x" * 55_000,
+    "signature_words": lambda: "x" * 300_000 + "gmail_signature " * 18_000,
     "stray_ends": lambda: "<b></p>" * 80_000,
 }

@@ -18,6 +18,7 @@ LONGEST = 700  # characters of one
 _WRAPPED = 5  # lines over which one sentence may be broken
 _EDGE = " \t*_#!|<>[](){}【】〔〕［］（）:：.-–—=~⚠️❗🛑\xa0\u3000\"'“”"
 _BRACKETS = ("[", "【", "〔", "［", "(", "（", "*", "<", "⚠", "❗", "!", "#", "_", "-", "=", "|", "{")
+_ADDED = re.compile(r"\s[-–—|:]\s|[:,;]\s")
 _TAGGED = re.compile(r"\s*[\[【［(]([^\]】］)]{2,40})[\]】］)][:：\s-]{0,3}(.*)", re.DOTALL)
 _STARTS = (*WARNINGS, *SURE)
 _PROOFPOINT = "ZjQcmQRYFpfptBanner"
@@ -112,6 +113,8 @@ def _is_tag(line: str) -> bool:
     if len(line) > 60:
         return False
     plain = line.strip(_EDGE)
+    if line.startswith("[") and line.endswith("]") and "?" not in line and not _speaks(line):
+        plain = _ADDED.split(plain, maxsplit=1)[0]  # "[EXTERNAL - think before you click]"
     return " ".join(plain.casefold().split()) in TAGS and (
         line.startswith(_BRACKETS) or (plain.isupper() and not is_east_asian(plain))
     )

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 
 from shared.mail.replies.languages.cards import (
+    ANSWERS,
     COMPANY_FORMS,
     LABELS,
     LEAVING,
@@ -26,6 +27,7 @@ from shared.mail.replies.signatures import is_rule
 MOST_LINES = 12  # of a card
 LONGEST_LINE = 110
 LONGEST_NAME = 60
+LONGEST_ANSWER = 24  # of nothing but yes and thanks
 TAIL = 18  # of the person's last lines that are looked at
 _TITLE_WORDS = 5  # of a job title in lower case
 
@@ -150,7 +152,7 @@ def is_said(line: str, *, title: bool, labelled: bool = False) -> bool:
     title: it may be a job title of a few words; labelled: one that begins in lower case, as the card has a label.
     """
     plain = line.strip()
-    if plain[-1:] in _STOPS or plain.startswith(("PS", "P.S", "P.s")) or is_addressed(plain):
+    if plain[-1:] in _STOPS or plain.startswith(("PS", "P.S", "P.s", "I ")) or is_addressed(plain):
         return True
     match = _REACH.search(plain)
     if match is not None and _leads_to(plain[: match.start()]):
@@ -166,13 +168,14 @@ def is_said(line: str, *, title: bool, labelled: bool = False) -> bool:
 
 
 def is_addressed(plain: str) -> bool:
-    """Whether a line speaks to somebody, or of leaving a list."""
+    """Whether a line speaks to somebody, or of leaving a list, or is an answer and nothing else: "ok thanks"."""
     low = plain.casefold()
     words = [word.strip(".,:;()'\"*_<>") for word in low.split()]
     if (
         not TALKING.isdisjoint(words)
         or not LEAVING_WORDS.isdisjoint(words)
         or any(word.startswith(LEAVING) for word in words)
+        or (len(plain) < LONGEST_ANSWER and ANSWERS.issuperset(words))
     ):
         return True
     if is_east_asian(plain):
@@ -190,9 +193,12 @@ def _leads_to(before: str) -> bool:
 
 def is_heading(line: str) -> bool:
     """Whether a card may begin with the line: a person's name, or a company."""
-    return is_name(line) or (
-        len(line) <= LONGEST_NAME and any(w.strip(",").casefold() in COMPANY_FORMS for w in line.split())
-    )
+    return is_name(line) or is_company(line)
+
+
+def is_company(line: str) -> bool:
+    """Whether a line names a company by its legal form."""
+    return len(line) <= LONGEST_NAME and any(w.strip(",").casefold() in COMPANY_FORMS for w in line.split())
 
 
 def is_name(line: str) -> bool:

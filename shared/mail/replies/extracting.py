@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shared.mail.replies import banners, contact_cards, html_text, long_cards, signatures
+from shared.mail.replies import banners, contact, html_text, long_cards, signature_hints, signatures, signed_blocks
 from shared.mail.replies.html_marks import has_marks
 from shared.mail.replies.lines import Lines, of_marked_text, of_text
 from shared.mail.replies.mail_texts import MailTexts, mail_texts
@@ -32,10 +32,10 @@ def reply_in_texts(texts: MailTexts, *, sent: str = "", limits: Limits = DEFAULT
     """The same, of texts that were taken out of a mail before."""
     known = _known(sent)
     if not texts.plain_is_enough:
-        return _from_html(texts.html, known, limits, texts.note)
-    reply = _from_text(texts.plain, known, limits, texts.note)
+        return _from_html(texts.html, known, limits, texts.note, texts.signer)
+    reply = _from_text(texts.plain, known, limits, texts.note, texts.html, texts.signer)
     if texts.html and not reply.quotes and has_marks(texts.html):
-        other = _from_html(texts.html, known, limits, texts.note)
+        other = _from_html(texts.html, known, limits, texts.note, texts.signer)
         if other.quotes and other.outcome in (Outcome.FOUND, Outcome.EMPTY):
             return other
     return reply
@@ -55,20 +55,22 @@ def _known(sent: str) -> SentText | None:
     return SentText(sent) if sent.strip() else None
 
 
-def _from_text(text: str, sent: SentText | None, limits: Limits, note: str = "") -> Reply:
+def _from_text(
+    text: str, sent: SentText | None, limits: Limits, note: str = "", html: str = "", signer: str = ""
+) -> Reply:
     lines = of_text(text, limits)
     lines.cut = lines.cut or note
-    return _decide(lines, sent, "plain")
+    return _decide(lines, sent, "plain", signer, html)
 
 
-def _from_html(source: str, sent: SentText | None, limits: Limits, note: str = "") -> Reply:
+def _from_html(source: str, sent: SentText | None, limits: Limits, note: str = "", signer: str = "") -> Reply:
     cut = source[: limits.html]
     if len(source) > limits.html:
         note = note or f"HTML cut at {limits.html} characters"
-    reply = _decide(_html_lines(cut, limits, note), sent, "html")
+    reply = _decide(_html_lines(cut, limits, note), sent, "html", signer)
     if reply.outcome is Outcome.EMPTY and any(block.reason is Reason.SIGNATURE for block in reply.blocks):
         # Some clients let people write inside the signature's container.
-        again = _decide(_html_lines(cut, limits, note, signed=False), sent, "html")
+        again = _decide(_html_lines(cut, limits, note, signed=False), sent, "html", signer)
         return again if again.outcome is Outcome.FOUND else reply
     return reply
 
@@ -79,10 +81,21 @@ def _html_lines(source: str, limits: Limits, note: str, signed: bool = True) -> 
     return lines
 
 
-def _decide(lines: Lines, sent: SentText | None, source: str) -> Reply:
+def _decide(lines: Lines, sent: SentText | None, source: str, signer: str, html: str = "") -> Reply:
     scan = Scan(lines)
+    names = signed_blocks.signer_words(signer)
     why = scan.run()
-    _trim(lines.texts, why)
+    end = scan.answered or len(why)
+    above = why[:end]
+    _trim(lines.texts[:end], above, names)
+    if (
+        html
+        and Reason.CONTACT not in above
+        and Reason.SIGNATURE not in above
+        and _trim_signature(lines.texts, above, html)
+    ):
+        _trim(lines.texts[:end], above, names)
+    why[:end] = above
     if sent is not None:
         _subtract(lines.texts, why, sent)
         _trim_rules(lines.texts, why)
@@ -101,17 +114,26 @@ def _end_was_seen(texts: Sequence[str], why: Sequence[Reason | None]) -> bool:
     return last is not None and any(reason in QUOTING for reason in why)
 
 
-def _trim(texts: Sequence[str], why: list[Reason | None]) -> None:
+def _trim(texts: Sequence[str], why: list[Reason | None], signer: frozenset[str]) -> None:
     """What stands at the end of the person's words and is none: rules, notices, contact blocks, footers."""
     for _ in range(4):
         _trim_rules(texts, why)
         first, end = _last_paragraph(texts, why)
         if first < 0 or not _trim_notice(texts, why, first, end):
             break
-    if not _trim_contact(texts, why) and first >= 0 and _trim_company_notice(texts, why, first, end):
+    if not _trim_contact(texts, why, signer) and first >= 0 and _trim_company_notice(texts, why, first, end):
         _trim_rules(texts, why)
-        _trim_contact(texts, why)
+        _trim_contact(texts, why, signer)
     _trim_rules(texts, why)
+
+
+def _trim_signature(texts: Sequence[str], why: list[Reason | None], html: str) -> bool:
+    """Takes what the HTML marks as a signature, if nothing in the plain text shows that it is one. html: the mail's."""
+    own = _own(texts, why)
+    signature = signature_hints.signature_lines(texts, own, html) if len(own) > 1 else ()
+    for at in signature:
+        why[at] = Reason.SIGNATURE
+    return bool(signature)
 
 
 def _own(texts: Sequence[str], why: Sequence[Reason | None]) -> list[int]:
@@ -166,28 +188,11 @@ def _trim_company_notice(texts: Sequence[str], why: list[Reason | None], first: 
     return True
 
 
-def _trim_contact(texts: Sequence[str], why: list[Reason | None]) -> bool:
-    tail = _own(texts, why)[-long_cards.TAIL :]
-    if len(tail) < 2 or not long_cards.may_hold_one([texts[at] for at in tail]):  # a card never is the whole text
-        return False
-    # What stands right below a quoted line answers it, be it a name and a number; unless they had signed off above.
-    quoted = next((at for at in range(tail[-1], tail[0], -1) if why[at] is Reason.QUOTED), -1)
-    if not any(contact_cards.is_sign_off(texts[at]) for at in tail if at < quoted):
-        tail = [at for at in tail if at > quoted]
-    lines = [texts[at] for at in tail]
-    apart = [number == 0 or at - tail[number - 1] > 1 for number, at in enumerate(tail)]
-    start = _card_start(lines, apart)
-    if not any(contact_cards.is_sign_off(line) for line in lines[max(0, start - 2) : start]) or start == len(lines):
-        start = min(start, long_cards.card_start(lines, apart))
-    card = tail[start:]
+def _trim_contact(texts: Sequence[str], why: list[Reason | None], signer: frozenset[str]) -> bool:
+    card = contact.card_at_end(texts, why, _own(texts, why), signer)
     for at in card:
         why[at] = Reason.CONTACT
     return bool(card)
-
-
-def _card_start(lines: list[str], apart: list[bool]) -> int:
-    skipped = max(0, len(lines) - contact_cards.TAIL)
-    return skipped + contact_cards.card_start(lines[skipped:], apart[skipped:])
 
 
 def _subtract(texts: Sequence[str], why: list[Reason | None], sent: SentText) -> None:

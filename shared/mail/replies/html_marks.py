@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from itertools import islice
 
 from shared.mail.replies.lines import (
     BORDER,
@@ -19,6 +20,7 @@ from shared.mail.replies.lines import (
 )
 
 MOST_TAILS = 200
+_MOST_SIGNATURES = 20  # places that are looked at
 LONGEST_TAG = 8_000  # characters; the parser compares each attribute with all others of its tag
 
 # Words of a tag's class, id, name or style. quote: all of it is another mail. mixed: Gmail puts inline replies there too;
@@ -40,6 +42,7 @@ _CONTAINERS = {
     ),
 }
 _KIND = re.compile("|".join(f"(?P<{kind}>{words})" for kind, words in _CONTAINERS.items()), re.IGNORECASE)
+_SIGNATURE = re.compile(_CONTAINERS["signature"], re.IGNORECASE)
 # Each of the words above, and `blockquote`, has one of these in it.
 _HINTS = (
     "quote",
@@ -73,6 +76,17 @@ def has_marks(source: str) -> bool:
     """Whether the source may say by its structure that something is quoted or a signature: a first look."""
     low = source.lower()
     return any(hint in low for hint in _HINTS)
+
+
+def signature_begins(source: str) -> int:
+    """Where the first tag begins that is a signature's container; -1 if there is none."""
+    if "signature" not in source.lower():
+        return -1
+    for found in islice(_SIGNATURE.finditer(source), _MOST_SIGNATURES):  # style sheets name them, too
+        tag = source.rfind("<", max(0, found.start() - 2_000), found.start())
+        if tag >= 0 and ">" not in source[tag : found.start()]:
+            return tag
+    return -1
 
 
 def marked(source: str, *, signatures: bool) -> str:

@@ -45,7 +45,7 @@ def of_text(text: str, limits: Limits) -> Lines:
         place = line.find(">", 1, 20)
         if 0 < place < 6 and _INITIALS.match(line) and _has_initials_beside(texts, at):
             marks[at] = QUOTED
-        elif place > 0 and (name := _NAMED.match(line)):
+        elif place > 0 and (name := _NAMED.match(line)) and name[1][0].isupper():
             named.setdefault(name[1], []).append(at)
         # Some mail stores put > before a line that begins with "From ".
         if line.startswith(">From ") and not _has_quoted_neighbour(marks, at):
@@ -86,7 +86,7 @@ _QUOTE_SIGNS = (">", "＞")
 # Some clients put the other's initials before the mark.
 _INITIALS = re.compile(r"\s?[A-Z][A-Za-z]{0,3}>")
 # Others (Emacs' supercite) put a name or initials before it, on each line.
-_NAMED = re.compile(r"\s{0,5}([A-Z][A-Za-z.]{0,11})>{1,3}(?:\s|$)")
+_NAMED = re.compile(r"\s{0,5}([^\W\d_](?:[^\W\d_]|\.){0,11})>{1,3}(?:\s|$)")
 # An attribution broken before the end of its address, as in "<news@shop.example\n> wrote:".
 _BROKEN_ADDRESS = re.compile(r"\s{0,3}>\s?(?:[^\W\d_]{2,15}[ \xa0]?){0,3}[:：]")
 
@@ -106,10 +106,12 @@ def _is_of_other(name: str, texts: list[str], places: list[int]) -> bool:
         return False
     words = _CAPITALIZED.findall(attribution)
     initials = "".join(word[0] for word in words)
+    if len(places) > 1 and len(name) <= 3 and name.isupper():
+        return True
     return name in words or (len(name) > 1 and name.upper() in initials.upper())
 
 
-_CAPITALIZED = re.compile(r"[A-Z][A-Za-z]*")
+_CAPITALIZED = re.compile(r"[A-ZÀ-ÖØ-ÞА-ЯЁ][^\W\d_]*")
 
 
 def _is_open(texts: list[str], at: int) -> bool:

@@ -11,10 +11,14 @@ import re
 from collections.abc import Sequence
 
 from shared.mail.replies import contact_cards
-from shared.mail.replies.contact_cards import LONGEST_LINE, is_name, is_sign_off, may_reach, repeats
+from shared.mail.replies.contact_cards import LONGEST_ANSWER, LONGEST_LINE, is_name, is_sign_off, may_reach, repeats
 from shared.mail.replies.languages.card_words import (
+    ASKING_TO,
     CALLS,
     DAYS,
+    LINKED_CALLS,
+    LINKING,
+    NOWADAYS,
     PRINTING,
     READER,
     READER_EAST,
@@ -22,8 +26,16 @@ from shared.mail.replies.languages.card_words import (
     REFUSING_EAST,
     REGISTER,
     SOCIAL,
+    WE,
 )
-from shared.mail.replies.languages.cards import COMPANY_FORMS, LEAVING, LEAVING_EAST, LEAVING_WORDS
+from shared.mail.replies.languages.cards import (
+    ANSWERS,
+    COMPANY_FORMS,
+    LEAVING,
+    LEAVING_EAST,
+    LEAVING_WORDS,
+    NOT_LEAVING,
+)
 from shared.mail.replies.markers import is_east_asian
 from shared.mail.replies.signatures import is_disclaimer
 
@@ -44,6 +56,12 @@ _REGISTER = _any([word for word in REGISTER if not is_east_asian(word)])
 _REGISTER_EAST = tuple(word for word in REGISTER if is_east_asian(word))
 _SOCIAL = _any([word for word in SOCIAL if not is_east_asian(word)])
 _SITE = re.compile(r"(?<![\w@])(?:[a-z0-9-]{1,40}\.){1,3}[a-z]{2,12}(?:/\S|\s*$)|(?<!\w)@\w{3,30}", re.IGNORECASE)
+# "PS", "P.S.", "PPS", "NB:"; no psychologist.
+_POSTSCRIPT = re.compile(r"p\.?\s?(?:p\.?\s?)?s(?!\w)|p\.?\s?d(?:\.\s|\.?:)|n\.?b(?:\.|:)|追伸|附言|추신")
+# "Meet with me: https://…": a label of a few words and a link.
+_LABELLED_LINK = re.compile(
+    r"(?:[^\s:]{1,20}[ \xa0]){0,6}(?:[^\s:]{1,20}\s?[:|<(\[–-]|me|us|here)\s?[<(\[]?(?:https?://|www\.)\S+"
+)
 _ENDS = re.compile(r"[.!。！](?:\s|$)")
 
 
@@ -83,7 +101,7 @@ def _announces(line: str, first: bool) -> bool:
 
 
 def _is_person(line: str) -> bool:
-    return is_name(line) and not _is_marked(line)
+    return is_name(line) and not is_marked(line)
 
 
 def _below_sign_off(lines: Sequence[str], apart: Sequence[bool], name: int) -> int:
@@ -94,11 +112,11 @@ def _below_sign_off(lines: Sequence[str], apart: Sequence[bool], name: int) -> i
     if is_name(first) and _is_rest(lines[name + 1 :], apart[name + 1 :]):
         typed = contact_cards.is_typed(name, lines, apart)
         return name + 1 if typed else name
-    if len(first.split()) == 1 and first[0].isupper() and len(first) < 20 and not _is_marked(first):
+    if len(first.split()) == 1 and first[0].isupper() and len(first) < 20 and not is_marked(first):
         rest = lines[name + 1 :]
         if speaks(rest[0]):
             return len(lines)
-        if contact_cards.is_heading(rest[0]) or _is_marked(rest[0]) or apart[name + 1]:
+        if contact_cards.is_heading(rest[0]) or is_marked(rest[0]) or apart[name + 1]:
             start = 1 if is_name(rest[0]) else 0
             if len(rest) > 1 and _is_rest(rest[start:], apart[name + 1 + start :], reached=not is_name(rest[0])):
                 return name + 1
@@ -109,9 +127,9 @@ def _is_rest(lines: Sequence[str], apart: Sequence[bool], reached: bool = False)
     """Whether all below a name is a card's. reached: it needs a number, address or link, not only a company's mark."""
     if not lines or any(len(line) > LONGEST or speaks(line) for line in lines):
         return False
-    marked = [_is_marked(line) for line in lines]
+    marked = [is_marked(line) for line in lines]
     # Right below the name stands a job; if it is as long as a sentence, there has to be more of a card below.
-    if _is_prose(lines[0]) and not marked[0] and (lines[0].rstrip()[-1] in ".!。！" or sum(marked) < 2):
+    if is_prose(lines[0]) and not marked[0] and (lines[0].rstrip()[-1] in ".!。！" or sum(marked) < 2):
         return False
     if True not in marked[:_NEAR] or (len(lines) < 2 and not reached):
         return False
@@ -120,18 +138,40 @@ def _is_rest(lines: Sequence[str], apart: Sequence[bool], reached: bool = False)
     begun = marked.index(True)
     if any(_may_be_own(lines[at], alone=apart[at] and at > begun) for at, mark in enumerate(marked) if not mark):
         return False
-    unmarked = sum(_is_prose(line) for line, mark in zip(lines, marked, strict=True) if not mark)
+    unmarked = sum(is_prose(line) for line, mark in zip(lines, marked, strict=True) if not mark)
     return unmarked <= _MOST_UNMARKED and unmarked * 2 <= len(lines)
 
 
 def _may_be_own(line: str, alone: bool) -> bool:
     """Whether a line that nothing marks as a card's may be the person's. alone: it begins a paragraph below the card's first mark."""
-    low = line.casefold()
-    words = [word.strip(".,:;()'\"*_!-–") for word in low.split()]
-    if not REFUSING.isdisjoint(words) or any(part in low for part in REFUSING_EAST):
+    if refuses(line):
         return True
     # What people add below is short, or goes on in small letters; an advertisement is a sentence.
-    return alone and (is_east_asian(line) or not _is_prose(line) or len(words) < 6 or not line.strip()[0].isupper())
+    if alone and (is_east_asian(line) or not is_prose(line) or len(line.split()) < 6 or not line.strip()[0].isupper()):
+        return True
+    return is_prose(line) and reads_as_own(line)
+
+
+def refuses(line: str) -> bool:
+    """Whether a line has a word of a refusal or of what is refused."""
+    low = line.casefold()
+    return not REFUSING.isdisjoint(_words(low)) or any(part in low for part in REFUSING_EAST)
+
+
+def reads_as_own(line: str) -> bool:
+    """Whether a sentence reads as a person's and not as an advertisement: it says we, asks for something, or speaks of a day."""
+    words = _words(line.casefold())
+    if words[0] in ASKING_TO or (len(words) > 1 and words[0] in LINKING and words[1] in ASKING_TO):
+        return True
+    return (
+        not WE.isdisjoint(words)
+        or not NOWADAYS.isdisjoint(words)
+        or sum(word in DAYS for word in words if len(word) > 4) == 1
+    )
+
+
+def _words(low: str) -> list[str]:
+    return [word.strip(".,:;()'\"*_!-–") for word in low.split()]
 
 
 def is_company_notice(lines: Sequence[str]) -> bool:
@@ -140,7 +180,7 @@ def is_company_notice(lines: Sequence[str]) -> bool:
     if len(words) < _LEAST_NOTICE or COMPANY_FORMS.isdisjoint(words[:_NAMED]):
         return False
     text = " ".join(lines)
-    if len(text) > LONGEST or not _is_prose(text) or any(speaks(line) for line in lines):
+    if len(text) > LONGEST or not is_prose(text) or any(speaks(line) for line in lines):
         return False
     return len(set(_REGISTER.findall(text.casefold()))) >= 2
 
@@ -149,10 +189,12 @@ def speaks(line: str) -> bool:
     """Whether a line speaks to the reader: asks, begs, adds a postscript, or is about leaving a list."""
     plain = line.strip()
     low = plain.casefold()
-    if low.startswith(("ps", "p.s", "p.p.s")):
+    if is_postscript(low):
         return True
-    words = [word.strip(".,:;()'\"*_<>!-–") for word in low.split()]
-    if any(word.startswith(LEAVING) for word in words) or any(part in low for part in LEAVING_EAST):
+    if speaks_of_leaving(low):
+        return True
+    words = _words(low)
+    if len(plain) < LONGEST_ANSWER and ANSWERS.issuperset(words):
         return True
     if _is_call(low) or is_disclaimer(plain):
         return False
@@ -167,15 +209,31 @@ def speaks(line: str) -> bool:
     return "I" in plain.split() and not _has_days(words)  # "I work Monday to Thursday" is a card's
 
 
+def speaks_of_leaving(line: str) -> bool:
+    """Whether a line has a word that people ask with to be taken off a list."""
+    low = line.casefold()
+    return any(word.startswith(LEAVING) and word not in NOT_LEAVING for word in _words(low)) or any(
+        part in low for part in LEAVING_EAST
+    )
+
+
+def is_postscript(low: str) -> bool:
+    """Whether a line in lower case begins as a postscript."""
+    return low[:1] in "pn追附추" and _POSTSCRIPT.match(low) is not None
+
+
 def _is_notice_line(low: str) -> bool:
     return len(set(_REGISTER.findall(low))) >= 2
 
 
 def _is_call(low: str) -> bool:
-    return low.lstrip(" *_-–•|>").startswith(CALLS) or any(words in low for words in PRINTING)
+    begin = low.lstrip(" *_-–•|>")
+    if begin.startswith(CALLS) or any(words in low for words in PRINTING):
+        return True
+    return begin.startswith(LINKED_CALLS) and _LABELLED_LINK.fullmatch(begin) is not None
 
 
-def _is_marked(line: str) -> bool:
+def is_marked(line: str) -> bool:
     """Whether something shows that the line is a card's: a way to reach, a company, a register, hours, a call."""
     if may_reach(line) or _SITE.search(line) is not None:
         return True
@@ -200,7 +258,7 @@ def _has_days(words: Sequence[str]) -> bool:
     return len(days) >= 2 or any(len(day) > 4 and ("-" in day or "–" in day) for day in days)
 
 
-def _is_prose(line: str) -> bool:
+def is_prose(line: str) -> bool:
     """Whether a line reads like a sentence: it ends as one, or has more small words than a title."""
     plain = line.strip()
     words = [word for word in plain.split() if word[0].isalpha()]

@@ -6,6 +6,7 @@ import codecs
 import re
 from dataclasses import dataclass
 
+from shared.mail.headers import words
 from shared.mail.mime import Caps, Part, parse
 from shared.mail.replies.html_text import marked_text
 from shared.mail.replies.lines import WITHOUT_MARKS
@@ -16,12 +17,16 @@ _CAPS = Caps(mail_bytes=4_000_000, parts=200)
 
 @dataclass(frozen=True, slots=True)
 class MailTexts:
-    """plain, html: empty if the mail has none. shown: it has text parts, blank or not. note: a limit reached."""
+    """plain, html: empty if the mail has none. shown: it has text parts, blank or not. note: a limit reached.
+
+    signer: the display name of who the mail is from, empty if it has none.
+    """
 
     plain: str = ""
     html: str = ""
     shown: bool = False
     note: str = ""
+    signer: str = ""
 
     @property
     def plain_is_enough(self) -> bool:
@@ -65,7 +70,11 @@ def mail_texts(raw: bytes, limits: Limits) -> MailTexts:
             html.append(text)
         else:
             plain.append(_unflowed(part, text))
-    return MailTexts("\n".join(plain), "\n".join(html), bool(shown), note)
+    return MailTexts("\n".join(plain), "\n".join(html), bool(shown), note, _display_name(mail.root.headers.get("from")))
+
+
+def _display_name(sender: str) -> str:
+    return words(sender[:1_000]).partition("<")[0].strip(" \t\"'") if "<" in sender else ""
 
 
 def whole_text(raw: bytes, limits: Limits = Limits()) -> str:
@@ -149,7 +158,7 @@ def decoded_bytes(data: bytes, charset: str) -> str:
             if not _is_utf8(data):
                 return data.decode(codec, "replace")
     text = data.decode("utf-8", "replace")
-    odd = sum(character > "\x7f" for character in text)
+    odd = len(text) - len(text.encode("ascii", "ignore"))
     # Where no character but the broken ones is beyond ASCII, it is Windows-1252 under another name.
     return data.decode("windows-1252", "replace") if odd == text.count("\ufffd") else text
 

@@ -9,6 +9,7 @@ from shared.mail.replies.languages import LANGUAGES, Language
 
 # What may stand around words without meaning anything: dashes, stars, brackets of all kinds.
 DECORATION = " \t-_*=~>|<#•·.—–‐‑―−─━＝－…\xa0\u3000\u1427+"
+_EAST_ASIAN = re.compile("[\u2e80-\ud7af\uf900-\ufaff]")
 
 
 def _every(part: Callable[[Language], Iterable[str]]) -> tuple[str, ...]:
@@ -17,7 +18,7 @@ def _every(part: Callable[[Language], Iterable[str]]) -> tuple[str, ...]:
 
 def is_east_asian(text: str) -> bool:
     """Whether it has characters of scripts that put no space between words."""
-    return any("\u2e80" <= character <= "\ud7af" or "\uf900" <= character <= "\ufaff" for character in text)
+    return not text.isascii() and _EAST_ASIAN.search(text) is not None
 
 
 VERBS = _every(lambda language: language.verbs)

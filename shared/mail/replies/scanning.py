@@ -5,7 +5,7 @@ Every step looks at a bounded number of lines and characters, so the time grows 
 
 from __future__ import annotations
 
-from shared.mail.replies import attributions, banners, header_blocks, own_marks, signatures
+from shared.mail.replies import attributions, banners, header_blocks, help_desks, named_answers, own_marks, signatures
 from shared.mail.replies.lines import BORDERED, OWN, QUOTED, SIGNED, TAIL, Lines
 from shared.mail.replies.markers import ABOVE
 from shared.mail.replies.reply import Reason
@@ -30,12 +30,14 @@ class Scan:
         self._splits = 0
         self._looks = 0
         self._last: int | None = None
+        self._end = len(lines.texts)  # of what is walked over
+        self.answered = 0  # from which line on another mail is quoted that the person answered inside of
         self.exhausted = False  # so many lines look like boundaries that not all were looked at
 
     def run(self) -> list[Reason | None]:
         """Walks to the end, or to the point from which everything is quoted."""
         at = self._banner()
-        while at < len(self.texts):
+        while at < self._end:
             at = self._step(at)
         return self.why
 
@@ -100,8 +102,25 @@ class Scan:
         if (first in "-#=_*[" or "this line" in line) and len(line) < 200:
             low = line.casefold()
             if any(phrase in low for phrase in ABOVE):
-                return self._cut(at, Reason.REPLY_MARK)
+                return self._newest_comment(at) or self._cut(at, Reason.REPLY_MARK)
         return 0
+
+    def _newest_comment(self, at: int) -> int:
+        """Where the newest comment of a help desk's frame begins, if nothing stands above the frame; 0 if there is none."""
+        if self._own or any(
+            reason not in (None, Reason.BANNER) and not signatures.is_rule(self.texts[n])
+            for n, reason in enumerate(self.why[:at])
+        ):
+            return 0
+        comment = help_desks.newest_comment(self.texts, at)
+        if comment is None:
+            return 0
+        self._cut(comment.end, Reason.QUOTED_TAIL)
+        self.why[at : comment.head] = [Reason.REPLY_MARK] * (comment.head - at)
+        self.why[comment.head : comment.start] = [Reason.ATTRIBUTION] * (comment.start - comment.head)
+        self._end = comment.end
+        self._signed = False
+        return comment.start
 
     def _last_head(self) -> int:
         """The last line that surely is another mail's: behind a mark, or the sender in a header block. Sought once."""
@@ -178,6 +197,7 @@ class Scan:
         self.texts.insert(at + 1, rest)
         self.marks.insert(at + 1, self.marks[at])
         self.why.insert(at + 1, None)
+        self._end += 1
 
     def _split(self, at: int) -> None:
         """Breaks a line that holds a flattened thread before and behind the attribution or header block in it."""
@@ -362,4 +382,8 @@ class Scan:
             if each > at and reason is not Reason.QUOTED_TAIL and not self._is_introduced(reason, self.texts[each]):
                 reason = Reason.QUOTED_TAIL
             self.why[each] = reason
+        for each in named_answers.named_answers(self.texts, at):
+            if self.marks[each] == OWN:
+                self.why[each] = None
+                self.answered = at
         return len(self.texts)

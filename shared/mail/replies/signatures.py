@@ -17,6 +17,9 @@ from shared.mail.replies.markers import (
 )
 
 _DELIMITERS = frozenset(("--", "—", "– –", "- -", "-- ", "––", "- --", "__"))
+_PLACEHOLDER = re.compile(
+    r"(?:(?:\[(?:cid|image):[^\]]{1,200}\]|<image\d{1,3}\.\w{3,4}>)(?:\s?<[^<>]{0,400}>)?\s{0,4}){1,12}"
+)
 _LINK = re.compile(r"https?://|www\.", re.IGNORECASE)
 _LINKS = re.compile(r"[<(\[]?(?:https?://|www\.)\S+", re.IGNORECASE)
 
@@ -57,6 +60,12 @@ def is_rule(line: str) -> bool:
     """A line without any letter or digit, but not blank; a line of smileys or question marks is a person's."""
     plain = line.strip()
     return bool(plain) and not plain.strip("-_*=~#+.·•|–—‐‑―−─━＝－\u1427\xa0\u3000 <>\u2060")
+
+
+def is_placeholder(line: str) -> bool:
+    """What stands for a picture in a plain text: `[cid:image001.png@01DC]` (Outlook), `[image: Logo]` (Gmail)."""
+    plain = line.strip()
+    return plain[:1] in ("[", "<") and len(plain) < 600 and _PLACEHOLDER.fullmatch(plain) is not None
 
 
 def is_footer_link(line: str) -> bool:
@@ -110,7 +119,8 @@ def is_disclaimer(paragraph: str) -> bool:
     """A legal notice: begins as they do, and has several of the words that one language's notices have."""
     low = paragraph[:3_000].casefold().lstrip(' *_-–—\t\n[(<|"“')
     if not low.startswith(NOTICES):
-        return False
+        # A company says its name first.
+        return len(low) >= 60 and any(sum(word in low for word in words) >= _SURELY for words in PRIVATE)
     if low.startswith(_SURE_NOTICES):
         return True
     if len(low) < 60 and not is_east_asian(low[:40]):
@@ -118,6 +128,7 @@ def is_disclaimer(paragraph: str) -> bool:
     return any(sum(word in low for word in words) >= 2 for words in PRIVATE)
 
 
+_SURELY = 4
 _SURE_NOTICES = (
     "virus-free",
     "virenfrei",

@@ -26,7 +26,7 @@ TAGS = frozenset(
 
 # How a warning begins; a line may hold no more than that.
 WARNINGS = _phrases(
-    "caution | warning | attention | be careful | notice | alert | security notice | important | external | "
+    "caution | warning | attention | be careful | exercise caution | use caution | please exercise caution | be cautious | notice | alert | security notice | important | external | "
     "achtung | vorsicht | warnung | hinweis | sicherheitshinweis | avertissement | prudence | mise en garde | vigilance | "
     "atención | precaución | advertencia | aviso | cuidado | attenzione | avviso | avvertenza | atenção | advertência | "
     "let op | opgelet | waarschuwing | pas op | varning | obs | viktigt | advarsel | forsiktig | nb | merk | vær opmærksom | "
@@ -42,7 +42,7 @@ WARNINGS = _phrases(
 
 # What they say of the sender.
 OUTSIDE = _phrases(
-    "outside of | outside your | outside the | outside our | from outside | from an external | external sender | "
+    "outside of | unknown sender | unknown senders | senders you do not know | outside your | outside the | outside our | from outside | from an external | external sender | "
     "external source | external to | external email | external address | externen | externer absender | von extern | "
     "von außerhalb | außerhalb der | außerhalb des | außerhalb von | außerhalb unser | ausserhalb | de l'extérieur | "
     "de l’extérieur | extérieur à | externe à | expéditeur externe | en dehors de | hors de l | source externe | "

@@ -42,7 +42,9 @@ CALLS = _phrases(
     "subscribe to our | leave a review | leave us a review | review us | get directions | view my | see my calendar | "
     "think before you print | before you print | before printing | please consider the | consider the environment | "
     "save paper | save a tree | do you really need to print | go green | opening hours | office hours | working hours | "
-    "my working | my working days | hours: | "
+    "my working | my working days | hours: | meet with me | book time | book some time | book a slot | find a time | "
+    "please note i do not work | please note i don't work | i do not work on | i don't work on | i work flexibly | "
+    "i work part-time | i work part time | i am working flexibly | our opening | "
     "termin buchen | termin vereinbaren | jetzt termin | buchen sie | besuchen sie | folgen sie | folgt uns | bewerten sie | "
     "hier bewerten | bitte prüfen sie, ob diese | denken sie an die umwelt | bitte denken sie | muss diese | öffnungszeiten | "
     "bürozeiten | sprechzeiten | geschäftszeiten | servicezeiten | erreichbar | "
@@ -60,6 +62,15 @@ CALLS = _phrases(
     "godziny pracy | zanim wydrukujesz | pomyśl o środowisku | запишитесь | подписывайтесь | мы в | часы работы | "
     "режим работы | оцените | подумайте об | 営業時間 | 定休日 | 受付時間 | 营业时间 | 營業時間 | 工作时间 | 영업시간 | 업무시간"
 )
+# The same, where a link is all that follows: "Meet with me: https://…".
+LINKED_CALLS = _phrases(
+    "meet with | meet me | book me | book time | book some time | schedule with | chat with | talk to | let's talk | let's meet | "
+    "let's connect | find time | pick a time | grab a | my calendar | my booking | my linkedin | my website | my blog | my profile | "
+    "our website | our shop | our blog | our terms | connect | mein kalender | meine termine | mein profil | unser shop | unsere website | "
+    "unsere agb | mon agenda | mon site | mon profil | notre site | mi agenda | mi calendario | nuestra web | il mio calendario | "
+    "il nostro sito | minha agenda | nosso site | mijn agenda | onze website | min kalender | mitt profil | vår webbplats | "
+    "mój kalendarz | nasza strona | наш сайт"
+)
 # What such a line has in it wherever it begins.
 PRINTING = _phrases(
     "print this | printing this | ausdruck | ausgedruckt | ausdrucken | imprimer ce | imprimer cet | imprimer ce | imprimir este | "
@@ -69,7 +80,7 @@ PRINTING = _phrases(
 # The days of opening hours, in full and short.
 DAYS = frozenset(
     _words(
-        "mon tue tues wed thu thur thurs fri sat sun monday tuesday wednesday thursday friday saturday sunday mo di mi do fr sa so "
+        "mondays tuesdays wednesdays thursdays fridays saturdays sundays mon tue tues wed thu thur thurs fri sat sun monday tuesday wednesday thursday friday saturday sunday mo di mi do fr sa so "
         "mo-fr mo–fr mo-do mon-fri mon–fri montag dienstag mittwoch donnerstag freitag samstag lun mar mer jeu ven sam lun-ven lundi mardi "
         "mercredi jeudi vendredi samedi lunes martes miércoles jueves viernes sábado lunedì martedì mercoledì giovedì venerdì "
         "sabato lun-vie seg-sex seg ter qua qui sex segunda terça quarta quinta sexta ma wo vr za ma-vr maandag dinsdag woensdag donderdag "
@@ -130,4 +141,87 @@ REFUSING_EAST = (
     "이메일",
     "않",
     "안 ",
+)
+
+# What is refused, so no refusal by itself.
+TOPICS = (
+    "mail",
+    "e-mail",
+    "email",
+    "newsletter",
+    "message",
+    "spam",
+    "corre",
+    "mensa",
+    "courriel",
+    "nachricht",
+    "messag",
+    "bericht",
+)
+
+# Who says "we" in a sentence below a card speaks for themselves, as a rule.
+WE = frozenset(_words("we we'd we've we'll we're wir nous nosotros nosotras noi nós wij vi мы ми biz"))
+
+# With which word a sentence begins that asks for something.
+ASKING_TO = frozenset(
+    _words(
+        "send resend ship call ring phone put take change update correct add book hold keep reserve forward pass tell ask let give "
+        "charge refund replace exchange write address answer reply confirm check deliver return set move switch close block drop "
+        "use could can would "
+        "senden sende schicken schickt schick nehmen nehmt nimm ändern ändert rufen ruft geben gebt stellen tragen tragt liefern "
+        "liefert legen legt reservieren reserviert bestätigen schreiben schreibt melden "
+        "envoyez renvoyez mettez changez appelez rappelez prenez donnez confirmez livrez gardez ajoutez corrigez faites veuillez "
+        "envíen envíe envíenme manden mande mándenme pongan ponga cambien cambie llamen llame confirmen confirme "
+        "inviate invia mandate manda mettete cambiate chiamate confermate conferma spedite "
+        "enviem envie mandem mudem troquem troque liguem ligue confirmem "
+        "stuur stuurt bel belt zet wijzig neem bevestig verander "
+        "skicka ändra byt lägg ta bekräfta sänd endre bytt legg bekreft skift "
+        "wyślij wyślijcie przyślij przyślijcie zmień zmieńcie zadzwoń zadzwońcie potwierdź "
+        "пришлите отправьте измените позвоните подтвердите перезвоните"
+    )
+)
+
+# Of days and of what has come or not: an advertisement speaks of no yesterday.
+NOWADAYS = frozenset(
+    _words(
+        "today tomorrow yesterday tonight already yet still gestern heute morgen bereits schon aujourd'hui demain déjà "
+        "ayer hoy mañana ya ieri oggi domani già ontem hoje amanhã já gisteren vandaag igår idag imorgon redan "
+        "allerede wczoraj dziś dzisiaj jutro już вчера сегодня завтра уже"
+    )
+)
+
+# Verbs that a job's title lacks.
+FINITE = frozenset(
+    _words(
+        "is are was were has have had does did do can could would will works worked came comes arrived ist sind war waren hat haben "
+        "kann wird passt geht fehlt kam est sont était ont avait fait está están son tiene è sono hanno são está tem zijn heeft "
+        "hebben kan är har var kommer er jest są ma był"
+    )
+)
+
+# Words in small letters between those of a title or a company's name, besides those of names.
+SMALL_IN_TITLES = frozenset(_words("of and for the in at und für et pour à para per och og en voor i w na и по &"))
+
+# The last word before the colon with which a notice begins.
+NOTICE_LABELS = frozenset(_words("notice disclaimer hinweis avis aviso avviso observera merk uwaga"))
+
+# Whoever says such a word in a notice's words is a person.
+PERSONAL = frozenset(
+    _words(
+        "i'm i'd i've i'll me my mine list ich mich mir mein meine je moi mon yo mi io mio eu meu ik mij mijn jag mig jeg meg"
+    )
+)
+# How a person's request begins, where a notice tells first what it is about.
+REQUESTS = _phrases("please | kindly | bitte | merci de | por favor | per favore | graag | proszę | пожалуйста")
+
+# What notices, too, ask for: to destroy what came to the wrong person.
+DESTROYING = tuple(
+    _words(
+        "delet lösch supprim elimin borr apag slet verwijder usuń удал smaž radera cancel effac poista törö vymaž 删除 刪除 削除 삭제"
+    )
+)
+
+# Small words between two sentences of which the second may ask for something.
+LINKING = frozenset(
+    _words("and also then but so und auch dann aber et aussi mais y también pero e anche ma en ook maar och men og")
 )

@@ -35,6 +35,8 @@ LEAVING = _words(
     "apag verwijder uitschrijv schrap avregistr avprenumer slett fjern avmeld afmeld poista peruut usuń usun wypis rezygn "
     "удал отпис исключ убер видал відпис odhlás odhlas smaž vymaž zruš törö leirat çıkar διαγρ σταματ lopett nechc escriba הסר הסיר احذف إلغاء hủy xóa"
 )
+# Words that begin like these and stand in cards.
+NOT_LEAVING = frozenset(_words("retired retiree retirement retiré retraité"))
 LEAVING_WORDS = frozenset(
     _words(
         "stop take more quit not never don't interested nicht kein keine keinen nein raus pas jamais nunca niet geen haal "
@@ -51,5 +53,13 @@ COMPANY_FORMS = frozenset(
     _words(
         "ltd limited llc llp inc corp plc gmbh ag kg ohg ug e.v. bv b.v. nv n.v. ab oy oyj as a/s aps asa sa s.a. sas sarl srl "
         "s.r.l. spa s.p.a. sl s.l. lda ltda eirl s.r.o. a.s. kft zrt sp. ооо зао оао тов пп a.ş. şti. pty co n.a."
+    )
+)
+
+# A bare answer, and what goes with it: no line of a card's.
+ANSWERS = frozenset(
+    _words(
+        "yes yep yup ok okay sure fine agreed thanks thank ja jawohl gerne einverstanden danke oui d'accord merci sí claro vale "
+        "gracias sì sim claro obrigado obrigada bedankt akkoord tack takk tak zgoda dzięki да спасибо так evet tamam kyllä igen ano"
     )
 )

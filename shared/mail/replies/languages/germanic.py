@@ -27,10 +27,12 @@ GERMANIC: tuple[Language, ...] = (
         "if you are not the intended | if you have received this | virus-free | "
         "please consider the environment | scanned by | this mail | this transmission | "
         "registered in england | consider the environment | think before you print | caution: this email | "
-        "external email",
+        "external email | email is not a secure | e-mail is not a secure | email is not secure | e-mail to and from | email to and from | e-mails to and from | emails to and from | "
+        "under state law | under florida law | please note that under | e-mail sent to or from | emails sent to or from",
         private="confidential | privileged | intended recipient | intended solely | intended only | addressee | "
         "in error | disclaimer | unauthorized | unauthorised | virus | distribution | disclosure | "
-        "notify the sender | delete it | delete this | legally protected | registered office | liability",
+        "notify the sender | delete it | delete this | legally protected | registered office | liability | "
+        "freedom of information | public record | open records | public records | state law | third parties | may be disclosed | may be subject to",
         sign_offs="best regards | kind regards | regards | best | thanks | thank you | many thanks | sincerely | "
         "yours sincerely | cheers | warm regards | best wishes | yours | yours faithfully | "
         "thanks and regards | with kind regards | rgds | br | all the best | best regards and thanks | many thanks and best wishes | warmly | warmest regards | with best wishes | yours truly | respectfully | cordially | kindest regards",
@@ -57,7 +59,7 @@ GERMANIC: tuple[Language, ...] = (
         forwarded="weitergeleitete nachricht | anfang der weitergeleiteten nachricht | "
         "beginn der weitergeleiteten nachricht | weitergeleitet von | weitergeleitete e-mail | "
         "weitergeleitete mail",
-        device="von meinem * gesendet | gesendet von meinem * | gesendet von * | von meiner * gesendet | "
+        device="yahoo mail: suche, organisation, kontrolle | yahoo mail: suchen, organisieren, zurücklehnen | von meinem * gesendet | gesendet von meinem * | gesendet von * | von meiner * gesendet | "
         "gesendet mit * | von * gesendet | gesendet über * | holen sie sich * | "
         "outlook für * herunterladen | gesendet aus * | diese nachricht wurde von meinem * gesendet | "
         "mit * gesendet | von unterwegs gesendet | gesendet vom * | outlook für * beziehen",
@@ -67,7 +69,8 @@ GERMANIC: tuple[Language, ...] = (
         "disclaimer | rechtlicher hinweis",
         private="vertraulich | vertrauliche | empfänger | irrtümlich | adressat | unbefugt | vernichten | "
         "weitergabe | rechtlich geschützt | viren | löschen sie | nicht gestattet | geschäftsführer | "
-        "handelsregister | amtsgericht",
+        "handelsregister | amtsgericht | nicht der richtige | patientendaten | personenbezogene | informieren sie uns | "
+        "informieren sie bitte",
         sign_offs="mit freundlichen grüßen | mit freundlichen grüssen | mit freundlichem gruß | freundliche grüße | "
         "viele grüße | beste grüße | liebe grüße | mfg | lg | vg | gruß | grüße | schöne grüße | "
         "herzliche grüße | mit besten grüßen | freundliche grüsse | beste grüsse | viele grüsse | mit freundlichem gruss | mit freundlichen grüssen | hochachtungsvoll | besten dank und gruß | danke und gruß | servus | schönen gruß | mit herzlichen grüßen | mit besten grüssen | herzlichst",

@@ -17,7 +17,7 @@ ROMANCE: tuple[Language, ...] = (
         "courriel original | e-mail d'origine | mail d'origine | rendez-vous d'origine",
         forwarded="message transféré | message transmis | début du message réexpédié | début du message transféré | "
         "message réexpédié | courriel transféré | mail transféré | faire suivre | e-mail transféré",
-        device="envoyé de mon * | envoyé depuis mon * | envoyé à partir de * | envoyé depuis * | "
+        device="yahoo mail : recherchez, organisez, prenez le contrôle | yahoo mail: recherchez, organisez, prenez le contrôle | envoyé de mon * | envoyé depuis mon * | envoyé à partir de * | envoyé depuis * | "
         "envoyé à l'aide de * | envoyé de mon mobile * | télécharger outlook pour * | "
         "obtenez outlook pour * | envoyé par * | envoyé avec * | provenance : * | envoyé via * | envoyé d'*",
         notices="ce message | ce courriel | cet e-mail | cet email | ce mail | les informations contenues | "
@@ -25,7 +25,7 @@ ROMANCE: tuple[Language, ...] = (
         "cette communication",
         private="confidentiel | confidentielles | confidentiels | destinataire | par erreur | "
         "strictement réservé | à l'attention exclusive | détruire | diffusion | non autorisée | virus | "
-        "l'expéditeur",
+        "l'expéditeur | données personnelles | rgpd",
         sign_offs="cordialement | bien cordialement | bien à vous | cdlt | cdt | salutations | "
         "meilleures salutations | sincères salutations | très cordialement | merci | amicalement | "
         "bien amicalement | à bientôt | bonne journée | sincèrement | respectueusement | bien sincèrement",
@@ -45,13 +45,13 @@ ROMANCE: tuple[Language, ...] = (
         original="mensaje original | mensaje de origen | correo original | mensaje anterior | cita original",
         forwarded="mensaje reenviado | mensaje remitido | inicio del mensaje reenviado | "
         "inicio del mensaje remitido | correo reenviado | forwarded message",
-        device="enviado desde mi * | enviado desde * | enviado de mi * | enviado con * | obtener outlook para * | "
+        device="yahoo mail: busca, organiza, conquista | enviado desde mi * | enviado desde * | enviado de mi * | enviado con * | obtener outlook para * | "
         "enviado a través de * | enviado por * | descargar outlook para * | mandado desde mi *",
-        notices="este mensaje | este correo | este e-mail | este email | la información contenida | "
+        notices="aviso de privacidad | este mensaje | este correo | este e-mail | este email | la información contenida | "
         "el contenido de | aviso legal | aviso de confidencialidad | libre de virus | "
         "la presente comunicación | en cumplimiento | de conformidad con | antes de imprimir",
         private="confidencial | confidenciales | destinatario | por error | exclusivamente | divulgación | "
-        "no autorizada | prohibida | protección de datos | responsable del tratamiento | notifíquelo",
+        "no autorizada | prohibida | protección de datos | sus datos | privacidad | responsable del tratamiento | notifíquelo",
         sign_offs="saludos | un saludo | saludos cordiales | atentamente | un cordial saludo | cordialmente | "
         "gracias | muchas gracias | atte | reciba un cordial saludo | "
         "abrazos | un abrazo | cordiales saludos | besos",
@@ -70,7 +70,7 @@ ROMANCE: tuple[Language, ...] = (
         original="messaggio originale | messaggio originario | messaggio di origine | messaggio iniziale | "
         "mail originale | email originale",
         forwarded="messaggio inoltrato | inizio messaggio inoltrato | messaggio inoltrato da | mail inoltrata",
-        device="inviato da * | inviato dal mio * | inviata da * | inviato con * | ottieni outlook per * | "
+        device="yahoo mail: cerca, organizza, conquista | inviato da * | inviato dal mio * | inviata da * | inviato con * | ottieni outlook per * | "
         "scarica outlook per * | inviato tramite * | inviato dall'* | spedito da *",
         notices="le informazioni contenute | questo messaggio | questa e-mail | questa email | "
         "il presente messaggio | la presente | il contenuto | avviso di riservatezza | "
@@ -95,7 +95,7 @@ ROMANCE: tuple[Language, ...] = (
         original="mensagem original | mensagem de origem | mensagem anterior | e-mail original | email original",
         forwarded="mensagem encaminhada | mensagem reencaminhada | início da mensagem reencaminhada | "
         "início da mensagem encaminhada | forwarded message",
-        device="enviado do meu * | enviado a partir do meu * | enviado via * | enviada do meu * | "
+        device="yahoo mail: pesquise, organize, conquiste | enviado do meu * | enviado a partir do meu * | enviado via * | enviada do meu * | "
         "enviado de meu * | obter o outlook para * | enviado por * | enviado a partir de * | "
         "obtenha o outlook para * | enviado pelo * | baixe o outlook para * | enviado do *",
         notices="esta mensagem | este e-mail | este email | as informações contidas | o conteúdo | aviso legal | "

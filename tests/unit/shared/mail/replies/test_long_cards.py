@@ -19,6 +19,7 @@ MORE = (
     "Sitz: Kempten, Amtsgericht Kempten HRB 00000, Geschäftsführer: Jörg Halder",
     "Halder SARL au capital de 8 000 €",
     "P. IVA 00000000000",
+    "Meet with me: https://calloway.example/meet",
 )
 ASKING = (
     "please unsubscribe me",
@@ -35,6 +36,13 @@ ASKING = (
     "Could somebody ring Kendal?",
     "PS The door is open Mon to Fri",
     "she is the one to ring",
+    "We had to send the last two parcels back unopened.",
+    "Wir sind im Mai nach Kempten umgezogen, Halle drei.",
+    "Send the catalogue to the Leeds office instead of ours.",
+    "Envoyez le catalogue au bureau de Lyon, rue des Pins.",
+    "The parcel from Monday has still not come to the shop.",
+    "Yes",
+    "ok thanks",
 )
 
 
