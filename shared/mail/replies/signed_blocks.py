@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 
 from shared.mail.replies.contact_cards import is_company, is_formula, is_name, is_sign_off, is_typed
+from shared.mail.replies.languages.cards import NOT_NAMES
 from shared.mail.replies.long_cards import TAIL, is_marked, is_prose, refuses, speaks, speaks_of_leaving
 from shared.mail.replies.markers import is_east_asian
 from shared.mail.replies.signatures import is_rule
@@ -28,40 +29,6 @@ _WORD = re.compile(r"[^\W\d_][\w'’.-]*")
 _CUT = re.compile(r"[,(|•·/<\[]|\s[-–—]\s")
 _SEPARATED = re.compile(r"\s[|•·–—/-]\s|\s{3,}|, ")
 _QUOTES = ('""', "''", "“”", "„“", "„”", "«»", "‘’", "»«")
-_NOT_NAMES = frozenset(
-    [
-        "mr",
-        "mrs",
-        "ms",
-        "miss",
-        "dr",
-        "prof",
-        "sir",
-        "herr",
-        "frau",
-        "hr",
-        "fr",
-        "mme",
-        "m",
-        "sr",
-        "sra",
-        "sig",
-        "dott",
-        "ing",
-        "avv",
-        "lic",
-        "via",
-        "the",
-        "der",
-        "die",
-        "das",
-        "and",
-        "und",
-        "et",
-        "y",
-        "e",
-    ]
-)
 
 
 def signer_words(display_name: str) -> frozenset[str]:
@@ -80,7 +47,10 @@ def block(lines: Sequence[str], apart: Sequence[bool], signer: frozenset[str]) -
     """
     first = max(1, len(lines) - TAIL) if signer else len(lines)
     for at in range(first, len(lines)):
-        if not _names_signer(lines[at], signer, below=_is_closing(lines[at - 1])):
+        low = lines[at].casefold()
+        if not any(word in low for word in signer) or not _names_signer(
+            lines[at], signer, below=_is_closing(lines[at - 1])
+        ):
             continue
         start = _start(lines, apart, at)
         if start < 0:
@@ -95,7 +65,7 @@ def block(lines: Sequence[str], apart: Sequence[bool], signer: frozenset[str]) -
 
 def _names(text: str) -> frozenset[str]:
     words = (word.strip(".'’-").casefold() for word in _WORD.findall(text))
-    return frozenset(word for word in words if len(word) > 1 and word not in _NOT_NAMES)
+    return frozenset(word for word in words if len(word) > 1 and word not in NOT_NAMES)
 
 
 def _names_signer(line: str, signer: frozenset[str], below: bool) -> bool:

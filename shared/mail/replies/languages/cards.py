@@ -49,6 +49,12 @@ LEAVING_EAST = _words("退订 退訂 取消 删除 刪除 移除 停止 解除 �
 SMALL_IN_NAMES = frozenset(
     _words("de da do dos das du des di del della dalla la le van von der den ter ten te zu zur af av bin al el y e i")
 )
+# Titles, and words between the words of a name.
+NOT_NAMES = frozenset(
+    _words(
+        "mr mrs ms miss dr dra prof sir herr frau hr fr mme m sr sra sig dott ing avv lic via the der die das and und et y e"
+    )
+)
 COMPANY_FORMS = frozenset(
     _words(
         "ltd limited llc llp inc corp plc gmbh ag kg ohg ug e.v. bv b.v. nv n.v. ab oy oyj as a/s aps asa sa s.a. sas sarl srl "
