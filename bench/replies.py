@@ -1,4 +1,4 @@
-"""Benchmark 7: how fast the person's words are found in replies, and what texts made to cost time can cost.
+"""Benchmark 8: how fast the person's words are found in replies, and what texts made to cost time can cost.
 
 No server is needed. Times are of the processor, so that other work on the machine is not charged; a rate is the median of
 the passes, a hostile text's time its best of three.
