@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -43,6 +44,38 @@ def test_publisher_and_consumer_survive_a_restart_of_the_broker(broker: RabbitBr
         (mails(1)[0].payload, True),
         (mails(2)[0].payload, False),
     ]
+
+
+def test_many_messages_are_few_system_calls(broker: RabbitBroker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client alone makes one call to send a message, and nine to receive it."""
+    broker.publisher().close()  # the next connection is made with the counters in place
+    sent, read, waits = (
+        _counted(monkeypatch, "sendall"),
+        _counted(monkeypatch, "recv"),
+        _counted(monkeypatch, "settimeout"),
+    )
+
+    broker.publisher().publish(mails(*range(1, 301)))
+    with closing(broker.subscribe(QUEUE, 300, "t")) as subscription:
+        assert len(receive(subscription, 300)) == 300
+
+    assert (len(sent) < 100, len(read) < 450, len(waits) < 300) == (True, True, True), (
+        len(sent),
+        len(read),
+        len(waits),
+    )
+
+
+def _counted(monkeypatch: pytest.MonkeyPatch, name: str) -> list[None]:
+    calls: list[None] = []
+    real = getattr(socket.socket, name)
+
+    def call(self: socket.socket, *arguments: object) -> object:
+        calls.append(None)
+        return real(self, *arguments)
+
+    monkeypatch.setattr(socket.socket, name, call)
+    return calls
 
 
 def test_everything_is_declared_again_after_the_broker_lost_its_data(broker: RabbitBroker, rabbitmq: RabbitMQ) -> None:
