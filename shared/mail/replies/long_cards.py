@@ -255,7 +255,12 @@ def _is_all_small(line: str) -> bool:
 def _has_days(words: Sequence[str]) -> bool:
     """Opening hours name two days, or a span such as Mon-Fri."""
     days = [word for word in words if word in DAYS]
-    return len(days) >= 2 or any(len(day) > 4 and ("-" in day or "–" in day) for day in days)
+    return len(days) >= 2 or any(_is_span(word) for word in words)
+
+
+def _is_span(word: str) -> bool:
+    first, between, last = word.replace("–", "-").partition("-")
+    return bool(between) and first != last and (word in DAYS or (first in DAYS and last in DAYS))
 
 
 def is_prose(line: str) -> bool:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 
 from shared.mail.replies.contact_cards import is_company, is_formula, is_name, is_sign_off, is_typed
-from shared.mail.replies.languages.cards import NOT_NAMES
+from shared.mail.replies.languages.cards import NOT_NAMES, TALKING
 from shared.mail.replies.long_cards import TAIL, is_marked, is_prose, refuses, speaks, speaks_of_leaving
 from shared.mail.replies.markers import is_east_asian
 from shared.mail.replies.signatures import is_rule
@@ -28,16 +28,18 @@ _NUMBER = re.compile(r"\+?[\d\s()./-]{7,30}")
 _WORD = re.compile(r"[^\W\d_][\w'’.-]*")
 _CUT = re.compile(r"[,(|•·/<\[]|\s[-–—]\s")
 _SEPARATED = re.compile(r"\s[|•·–—/-]\s|\s{3,}|, ")
+_EDGES = ".,:;()'\"*_!-–"
 _QUOTES = ('""', "''", "“”", "„“", "„”", "«»", "‘’", "»«")
 
 
 def signer_words(display_name: str) -> frozenset[str]:
-    """The words of a From field's display name that are names; empty if there are not two."""
+    """The words of a From field's display name that are names; empty if there are not two, or a title and one."""
     name = display_name.strip(" '\"")
     if "@" in name:
         return frozenset()
     words = _names(name.replace(",", " "))
-    return words if len(words) >= 2 or (is_east_asian(name) and words) else frozenset()
+    titled = len(words) == 1 and len(name.split()) >= 2  # "Dr. Palafox"
+    return words if len(words) >= 2 or titled or is_east_asian(name) else frozenset()
 
 
 def block(lines: Sequence[str], apart: Sequence[bool], signer: frozenset[str]) -> range:
@@ -134,9 +136,13 @@ def _is_own(line: str, alone: bool) -> bool:
         return True
     if _is_place(line):
         return False
-    return (alone or not is_marked(line)) and (
-        speaks(line) or (refuses(line) and not is_marked(line) and not _mark(line))
-    )
+    if not alone and is_marked(line):
+        return (
+            "://" not in line
+            and speaks(line)
+            and not TALKING.isdisjoint(word.strip(_EDGES) for word in line.casefold().split())
+        )
+    return speaks(line) or (refuses(line) and not is_marked(line) and not _mark(line))
 
 
 def _is_place(line: str) -> bool:
@@ -160,9 +166,13 @@ def _marks(lines: Sequence[str]) -> int:
     return sum(_mark(line) for line in lines)
 
 
+def _is_sure(line: str) -> bool:
+    return is_marked(line) or is_company(line) or _NUMBER.fullmatch(line.strip()) is not None
+
+
 def _mark(line: str) -> int:
     """2 for what only a card has, 1 for what looks like a job, an office, a place or a motto."""
-    if is_marked(line) or is_company(line) or _NUMBER.fullmatch(line.strip()):
+    if _is_sure(line):
         return 2
     if _is_motto(line):
         return 1
@@ -176,10 +186,13 @@ def _mark(line: str) -> int:
 
 
 def _below_rule(lines: Sequence[str]) -> range:
-    """A rule of dashes with a company or a shop below it, which goes too."""
+    """A rule of dashes with a company or a shop below it, which goes too. What is announced, and a list of things, stays."""
     for at in range(max(1, len(lines) - _BELOW_RULE - 1), len(lines) - 2):
-        if is_rule(lines[at]) and len(lines[at].strip()) >= 3:
-            below = lines[at + 1 :]
-            if not any(speaks(line) or is_rule(line) for line in below) and _mark(below[0]) and _marks(below) >= 3:
-                return range(at, len(lines))
+        if not is_rule(lines[at]) or len(lines[at].strip()) < 3 or lines[at - 1].rstrip()[-1] in ":：":
+            continue
+        below = lines[at + 1 :]
+        if any(speaks(line) or is_rule(line) for line in below) or not _mark(below[0]) or _marks(below) < 3:
+            continue
+        if any(_is_sure(line) for line in below):
+            return range(at, len(lines))
     return range(0)

@@ -80,7 +80,7 @@ PRINTING = _phrases(
 # The days of opening hours, in full and short.
 DAYS = frozenset(
     _words(
-        "mondays tuesdays wednesdays thursdays fridays saturdays sundays mon tue tues wed thu thur thurs fri sat sun monday tuesday wednesday thursday friday saturday sunday mo di mi do fr sa so "
+        "tir lør søn mondays tuesdays wednesdays thursdays fridays saturdays sundays mon tue tues wed thu thur thurs fri sat sun monday tuesday wednesday thursday friday saturday sunday mo di mi do fr sa so "
         "mo-fr mo–fr mo-do mon-fri mon–fri montag dienstag mittwoch donnerstag freitag samstag lun mar mer jeu ven sam lun-ven lundi mardi "
         "mercredi jeudi vendredi samedi lunes martes miércoles jueves viernes sábado lunedì martedì mercoledì giovedì venerdì "
         "sabato lun-vie seg-sex seg ter qua qui sex segunda terça quarta quinta sexta ma wo vr za ma-vr maandag dinsdag woensdag donderdag "

@@ -25,6 +25,8 @@ ASKED = (
     "Not for us",
     "Shall we come on Friday?",
     "Please call me tomorrow",
+    "Please call me on +31 20 000 0055",
+    "Rufen Sie mich an: 0170 5550123",
     "P.S. The kiln is cold.",
     "I moved to Ghent",
 )
@@ -86,6 +88,17 @@ def test_a_shop_below_a_rule_goes_and_a_request_there_stays() -> None:
 
     assert _reply(f"{WORDS}\n\n----\n{shop}", "kiln") == WORDS
     assert "Take me off" in _reply(f"{WORDS}\n\n----\n{shop}\nTake me off", "kiln")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f"{WORDS}\n\n----\nBlue Boots, Size 38\nRed Boots, Size 40\nGreen Hat, Large",
+        "Send it here:\n----\nKilns and Glazes\nHaven 8, Ghent\nTue-Sat 10-16",
+    ],
+)
+def test_a_list_below_a_rule_stays_and_so_does_what_is_announced(body: str) -> None:
+    assert _reply(body, "kiln") == body
 
 
 @pytest.mark.parametrize("name", ["", "Noor", "noor@atelier.example", '"noor@atelier.example"', "Dr."])
